@@ -11,7 +11,6 @@ from gaudi.errors import UserError
 KINDS = ("hpu", "gpu", "cpu")
 PRECISIONS = ("auto", "float32", "bfloat16")
 HABANA_TENSORFLOW = "2.15.0"  # the bridge raises ImportError with any other, 2.15.1 included
-HABANA_PYTHON = (3, 10)  # the one version its wheel exists for
 DEVICE_TYPE = "/sys/class/accel/accel0/device/device_type"
 BFLOAT16_CAPABILITY = 8.0  # Ampere is the first NVIDIA generation with bfloat16
 INTER_OP_THREADS = 2  # a training step is one chain of operators; the second thread serves what hangs beside it
@@ -29,7 +28,7 @@ class Device:
     indexes: tuple[int, ...] = ()  # the cards asked for, as by "gpu:0,2"; empty means all, in order
 
 
-def probe(wanted="auto"):
+def probe(wanted="auto") -> Device:
     """The device to train on; imports no TensorFlow and never aborts. UserError if `wanted` is not there."""
     kind, indexes = _parse(wanted)
     found, reasons = None, []
@@ -75,12 +74,11 @@ def _find_hpu():
     missing = hpu_missing()
     if missing:
         return None, "; ".join(missing)
-    cards = machine.gaudi_cards()
-    count = len(environment.visible_modules()) or len(cards)
-    return Device("hpu", f"Habana {cards[0]}", count, bfloat16="every Gaudi computes in it"), None
+    count = len(environment.visible_modules()) or len(machine.gaudi_cards())
+    return Device("hpu", f"Habana {machine.read_line(DEVICE_TYPE)}", count, bfloat16="every Gaudi does"), None
 
 
-def hpu_missing():
+def hpu_missing() -> list[str]:
     """Everything that keeps the Habana module from loading here; empty where the load will stand.
 
     Trying the load instead would not do: a failed one leaves the process such that its next operation aborts.
@@ -89,24 +87,43 @@ def hpu_missing():
     checks = [
         kind is None and f"no {DEVICE_TYPE} (no Gaudi driver)",
         kind is not None and not kind.startswith("GAUDI") and f"{DEVICE_TYPE} says {kind!r}, not GAUDI",
-        kind and kind.startswith("GAUDI") and 0 not in machine.gaudi_cards() and "the container was not given card 0",
-        not habana_installed() and "habana-tensorflow is not installed",
-        sys.version_info[:2] != HABANA_PYTHON and f"Python {sys.version_info[0]}.{sys.version_info[1]}, Habana's is 3.10",
+        kind is not None and not machine.gaudi_cards() and "no card's /dev/accel node is here (container not given any)",
+        bridge_mismatch(),
         tensorflow_mismatch(),
     ]
     missing = [check for check in checks if check]
     return missing or [reason for reason in [machine.loads("libSynapse.so")] if reason]
 
 
-def habana_installed():
-    """Whether the TensorFlow bridge is there; only looks for it, the import would patch Keras."""
+def bridge_mismatch() -> str | None:
+    """Why there is no Habana bridge for this Python, or None; only looks for it, for the import patches Keras."""
     try:
-        return importlib.util.find_spec("habana_frameworks.tensorflow") is not None
+        found = importlib.util.find_spec("habana_frameworks.tensorflow")
     except ModuleNotFoundError:
-        return False
+        found = None
+    if found is None:
+        return "habana-tensorflow is not installed" + ("" if sys.version_info[:2] == (3, 10) else
+                                                       " (it exists for Python 3.10 only, this is "
+                                                       f"{sys.version_info[0]}.{sys.version_info[1]})")
+    built_for = wheel_pythons("habana-tensorflow")
+    mine = {f"cp{sys.version_info[0]}{sys.version_info[1]}", "py3"}
+    if built_for and not built_for & mine:
+        return (f"habana-tensorflow is built for {', '.join(sorted(built_for))}, "
+                f"this is Python {sys.version_info[0]}.{sys.version_info[1]}")
+    return None
 
 
-def tensorflow_mismatch():
+def wheel_pythons(distribution) -> set[str]:
+    """The Python tags of an installed wheel, such as {"cp310"}; empty where its metadata does not say."""
+    try:
+        wheel = metadata.distribution(distribution).read_text("WHEEL") or ""
+    except metadata.PackageNotFoundError:
+        return set()
+    return {tag for line in wheel.splitlines() if line.startswith("Tag:")
+            for tag in line.partition(":")[2].strip().split("-")[0].split(".")}
+
+
+def tensorflow_mismatch() -> str | None:
     """Why this TensorFlow would end the process when the bridge is loaded, or None."""
     if installed("tensorflow"):
         return "the ordinary `tensorflow` wheel is installed, the bridge needs `tensorflow-cpu`"
@@ -116,7 +133,7 @@ def tensorflow_mismatch():
     return None
 
 
-def installed(distribution):
+def installed(distribution) -> str | None:
     """Version of an installed distribution, or None; reads metadata only."""
     try:
         return metadata.version(distribution)
@@ -145,7 +162,7 @@ def _find_cpu():
 FINDERS = {"hpu": _find_hpu, "gpu": _find_gpu, "cpu": _find_cpu}
 
 
-def resolve_precision(precision, device):
+def resolve_precision(precision, device) -> tuple[str, str]:
     """(\"float32\" or \"bfloat16\", why); bfloat16 keeps its variables in float32, as Keras' mixed_bfloat16 does."""
     if precision not in PRECISIONS:
         raise UserError(f"precision={precision} is unknown: allowed are {', '.join(PRECISIONS)}")
@@ -161,7 +178,7 @@ def resolve_precision(precision, device):
     return "bfloat16", f"asked for; {device.name} has no bfloat16 arithmetic, so it is emulated and slower than float32"
 
 
-def open_device(device, precision, *, local_rank=0, local_size=1, deterministic=False, seed=0):
+def open_device(device, precision, *, local_rank=0, local_size=1, deterministic=False, seed=0) -> None:
     """Imports TensorFlow and readies it for `device`; whoever imports Horovod does it after this, never before.
 
     The order is the bridge's: the cluster's description already is in the environment, then settings, then the
@@ -187,7 +204,7 @@ def open_device(device, precision, *, local_rank=0, local_size=1, deterministic=
     tf.keras.utils.set_random_seed(seed)
 
 
-def threads_per_rank(local_size):
+def threads_per_rank(local_size) -> int:
     """Cores of this rank's own: mpirun's binding has divided them already, else they are divided here."""
     cores = machine.usable_cores()
     return cores if environment.bound_by_mpirun() else max(1, cores // local_size)
@@ -201,18 +218,31 @@ def _require_card(device, local_rank, local_size):
 
 
 def _load_habana(device, local_rank, local_size):
-    """Loads the bridge so that TensorFlow has the device HPU; nothing may have been allocated before."""
-    if "horovod.tensorflow" in sys.modules:
-        raise RuntimeError("horovod.tensorflow was imported before the Habana module was loaded")
-    environment.refuse_second_bfloat16()
+    """Loads the bridge, so that TensorFlow has the device HPU; nothing may have been allocated before it."""
+    _refuse_late_load()
+    environment.refuse_conflicts()
     for notice in environment.choose_module(local_rank, local_size, device.indexes):
         print(f"gaudi: {notice}", file=sys.stderr)
     environment.apply(environment.GAUDI_SETTINGS)
+    environment.use_recipe_cache()
+    if machine.has_efa():
+        environment.apply(environment.EFA_SETTINGS)
     from habana_frameworks.tensorflow import load_habana_module
     load_habana_module()
     import tensorflow as tf
     if not tf.config.list_physical_devices("HPU"):
         raise RuntimeError("the Habana module is loaded, but TensorFlow lists no device HPU")
+
+
+def _refuse_late_load():
+    """RuntimeError where the load would end the process: something is allocated, or Horovod is there already."""
+    if "horovod.tensorflow" in sys.modules:
+        raise RuntimeError("horovod.tensorflow was imported before the Habana module was loaded")
+    if "tensorflow" in sys.modules:
+        from tensorflow.python.eager import context
+        started = context.context_safe()
+        if started is not None and started._initialized:  # no public name says whether TensorFlow has started
+            raise RuntimeError("TensorFlow has allocated something before the Habana module was loaded")
 
 
 def _open_gpu(tf, index):

@@ -86,6 +86,56 @@ def gaudi_cards():
     return cards
 
 
+def memory():
+    """{name: bytes or pages} of /proc/meminfo, e.g. MemTotal, MemAvailable, HugePages_Total."""
+    facts = {}
+    try:
+        lines = kernel_file("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        name, _, value = line.partition(":")
+        number, _, unit = value.strip().partition(" ")
+        facts[name] = int(number) * (1024 if unit == "kB" else 1)
+    return facts
+
+
+def memory_limit():
+    """Bytes the container may use (cgroup v2 or v1), or None without a limit."""
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        value = read_line(path) or ""
+        if value.isdigit() and int(value) < 1 << 60:  # v1 writes a huge number for none
+            return int(value)
+    return None
+
+
+def container():
+    """What kind of container this process runs in ("docker", "podman", "kubernetes", ...), or None on a host."""
+    if "KUBERNETES_SERVICE_HOST" in os.environ:
+        return "kubernetes"
+    if kernel_file("/.dockerenv").exists():
+        return "docker"
+    if kernel_file("/run/.containerenv").exists():
+        return "podman"
+    return os.environ.get("container") or None
+
+
+def physical_cores():
+    """Cores without their hyperthreads, of this process's affinity; None where the kernel does not say."""
+    cores = set()
+    for cpu in os.sched_getaffinity(0):
+        siblings = read_line(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+        if siblings is None:
+            return None
+        cores.add(siblings)
+    return len(cores)
+
+
+def has_efa():
+    """Whether the host has AWS's network card for several machines (Elastic Fabric Adapter)."""
+    return any(kernel_file("/sys/class/infiniband").glob("efa_*"))
+
+
 def loads(library):
     """None if the shared library loads, else why not; tried in a child process, for loading it could end this one."""
     command = [sys.executable, "-I", "-S", "-c", f"import ctypes; ctypes.CDLL({library!r})"]
