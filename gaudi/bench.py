@@ -44,8 +44,7 @@ def scaling(recipe, given, ranks, seconds) -> dict:
 
 def answer(command, before=None) -> dict:
     """The JSON figures a bench process prints."""
-    environment = launch.environment() if hasattr(launch, "environment") else None
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, preexec_fn=before, env=environment)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, preexec_fn=before, env=launch.environment())
     if done.returncode:
         raise SystemExit(done.returncode)
     return json.loads(done.stdout.strip().splitlines()[-1])

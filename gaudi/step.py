@@ -20,6 +20,14 @@ def make_optimizer(settings: Optimizer):
     return legacy.Adam(learning_rate=0.0, beta_1=settings.beta_1, beta_2=settings.beta_2, epsilon=settings.epsilon)
 
 
+def generators_of(networks) -> list:
+    """The random generators of dropout and noise layers: set from the step's seed, they need no place in a checkpoint."""
+    layers = [layer for network in networks if isinstance(network, tf.keras.Model)
+              for layer in network._flatten_layers(include_self=False)]
+    owned = [getattr(layer, "_random_generator", None) for layer in layers]
+    return [random._generator for random in owned if random is not None and random._generator is not None]
+
+
 def decays(variable) -> bool:
     """Weight decay is for kernels, not for biases and normalisation scales."""
     return len(variable.shape) > 1
@@ -36,6 +44,7 @@ class TrainStep:
             optimizer = self.optimizers[player.name]
             optimizer.iterations  # creates the counter before the slots
             optimizer._create_all_weights(player.variables)
+        self._generators = generators_of(task.checkpointed.values())
         self._step = tf.function(self._traced)
 
     def variables(self) -> list:
@@ -59,6 +68,9 @@ class TrainStep:
 
     def _traced(self, batch, seed):
         players = self.task.players
+        for position, generator in enumerate(self._generators):
+            generator.reset_from_key_counter(key=tf.cast(seed[1], tf.int64),
+                                             counter=tf.stack([tf.cast(seed[0], tf.int64), position]))
         with tf.GradientTape(persistent=len(players) > 1) as tape:
             losses, logs = self.task.losses(batch, seed)
         gradients = [tape.gradient(losses[player.name], player.variables) for player in players]

@@ -122,5 +122,10 @@ class Task:
 
 
 def build(config: Recipe) -> Task:
-    """The Task of the recipe's model. The device must be open."""
+    """The Task of the recipe's model. The device must be open.
+
+    Its dropout layers get generators of their own, whose state the step sets: a resumed run draws the same masks.
+    """
+    from tensorflow.keras.backend import experimental
+    experimental.enable_tf_random_generator()
     return importlib.import_module(f"models.{config.model}.task").Task(config)

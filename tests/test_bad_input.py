@@ -1,0 +1,168 @@
+"""What users get wrong, through the real command line: exit code 2, one line, nothing written and nothing lost."""
+
+import os
+import shutil
+import socket
+import subprocess
+
+import numpy as np
+import pytest
+from conftest import EXACT, command, log_of, must, refused
+
+TINY = ("cleaner", "--tiny")
+
+
+def picture(path, seed=0):
+    """A small picture with a stroke on it."""
+    import cv2
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = np.full((60, 120), 255, np.uint8)
+    points = np.random.default_rng(seed).integers(8, 52, (6, 2)) * [2, 1]
+    cv2.polylines(image, [points.astype(np.int32)], False, 0, 2)
+    cv2.imwrite(str(path), image)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of twenty pictures."""
+    folder = tmp_path / "pictures"
+    for number in range(20):
+        picture(folder / f"{number:02d}.png", number)
+    return folder
+
+
+@pytest.mark.parametrize("argument,words", [
+    ("train.global_batc=3", "did you mean global_batch?"),
+    ("train.epochs=soon", "train.epochs: must be a number"),
+    ("train.global_batch=0", "must be at least 1"),
+    ("train.global_batch=-8", "must be at least 1"),
+    ("precision=float16", "must be one of auto, float32, bfloat16"),
+    ("model=cleanr", "did you mean cleaner?"),
+    ("device=gpu", "device=gpu was asked for"),
+    ("device=hpu", "device=hpu was asked for"),
+    ("device=tpu", "allowed are auto, hpu, gpu, cpu"),
+    ("data.root=/nowhere/at/all", "/nowhere/at/all"),
+])
+def test_wrong_value(tmp_path, argument, words):
+    if argument == "device=gpu" and shutil.which("nvidia-smi"):
+        pytest.skip("this machine may have a GPU")
+    run = tmp_path / "run"
+    assert words in refused("train", *TINY, "--run", run, argument)
+    assert not run.exists()
+
+
+def test_batch_that_does_not_divide_names_both_numbers(tmp_path):
+    line = refused("train", *TINY, "--run", tmp_path / "run", "--ranks", 2, "train.global_batch=7")
+    assert "7 images do not divide over 2 ranks; take 6 or 8" in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_more_ranks_than_slots(tmp_path):
+    many = 8 * len(os.sched_getaffinity(0))
+    line = refused("train", *TINY, "--run", tmp_path / "run", "--ranks", many, f"train.global_batch={many}",
+                   env={"GAUDI_OVERSUBSCRIBE": ""})
+    assert str(many) in line and not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("ranks", [0, -1])
+def test_no_ranks(ranks):
+    assert "must be at least 1" in refused("train", *TINY, "--ranks", ranks)
+
+
+def test_port_in_use(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert str(port) in refused("train", *TINY, "--run", tmp_path / "run", "--tensorboard", port)
+    assert not (tmp_path / "run").exists()
+
+
+def test_empty_folder(tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "empty" in refused("train", *TINY, "--run", tmp_path / "run", f"data.root={tmp_path / 'empty'}")
+    assert not (tmp_path / "run").exists()
+
+
+def test_corrupt_images_are_named_and_can_be_skipped(tmp_path, pictures):
+    whole = (pictures / "03.png").read_bytes()
+    (pictures / "03.png").write_bytes(whole[:len(whole) // 2])
+    (pictures / "letter.png").write_text("no picture at all\n")
+    line = refused("train", *TINY, "--run", tmp_path / "run", f"data.root={pictures}", "data.limit=0")
+    assert "03.png" in line and "letter.png" in line and not (tmp_path / "run").exists()
+    assert "03.png" in refused("data", "check", *TINY, f"data.root={pictures}", "data.limit=0")
+    done = must("train", *TINY, "--run", tmp_path / "run", f"data.root={pictures}", "data.limit=0",
+                "data.on_corrupt=skip", "train.epochs=1")
+    assert "03.png" in done.out + done.err
+
+
+def test_corrupt_images_on_two_ranks_are_one_line(tmp_path, pictures):
+    (pictures / "letter.png").write_text("no picture at all\n")
+    line = refused("train", *TINY, "--run", tmp_path / "run", f"data.root={pictures}", "data.limit=0", "--ranks", 2)
+    assert "letter.png" in line and not (tmp_path / "run").exists()
+
+
+def test_run_of_another_config_is_kept(exact_run):
+    before = log_of(exact_run)
+    line = refused("train", *TINY, "--run", exact_run, *EXACT, "seed=5")
+    assert "seed: " in line and "--run" in line
+    assert log_of(exact_run) == before
+
+
+def test_folder_that_is_no_run(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert "is no run" in refused("train", *TINY, "--run", tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("action", ["evaluate", "export"])
+def test_run_that_is_none(tmp_path, action):
+    assert "no run here" in refused(action, tmp_path / "nothing")
+
+
+def test_trained_network_cannot_be_changed_afterwards(exact_run):
+    assert "a trained run keeps its network.name" in refused("evaluate", exact_run, "network.name=signver")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 1 MB, read-only on request."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(options):
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True)
+        if done.returncode:
+            pytest.skip("mounting a small file system needs root")
+        return folder
+    yield mount
+    subprocess.run(["umount", str(folder)], capture_output=True)
+
+
+def test_full_disk(small_disk):
+    disk = small_disk("size=64k")
+    line = refused("train", *TINY, "--run", disk / "run")
+    assert "MB free" in line or "No space left" in line
+
+
+def test_disk_that_fills_up_keeps_the_checkpoint_before(small_disk, exact_run):
+    """Room for what is there, not for a second one: the run ends in one line and its first checkpoint still loads."""
+    size = sum(path.stat().st_size for path in (exact_run / "checkpoints").glob("step-*/*")) // 2
+    disk = small_disk(f"size={int(2.6 * size / 1024)}k")
+    arguments = ("train", *TINY, "--run", disk / "run", *EXACT, "train.keep_checkpoints=50", "train.checkpoint_epochs=0.25")
+    done = command(*arguments)
+    assert done.code == 2, done.err
+    assert "cannot be written" in done.err and "Traceback" not in done.err
+    assert list((disk / "run" / "checkpoints").glob("step-*"))
+    subprocess.run(["mount", "-o", "remount,size=100m", str(disk)], check=True)
+    must(*arguments)
+
+
+def test_read_only_disk(small_disk):
+    disk = small_disk("ro")
+    assert "Read-only file system" in refused("train", *TINY, "--run", disk / "run")
+
+
+def test_unknown_command_and_option_are_one_line():
+    assert "invalid choice" in refused("trian")
+    assert "--rnaks" in refused("train", "cleaner", "--rnaks", "2")
