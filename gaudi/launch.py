@@ -17,7 +17,9 @@ KINDS = ("cpu", "gpu", "hpu")
 TOPOLOGY = "/sys/devices/system/cpu"
 # Settings that ranks on other hosts need; on this host they inherit the whole environment.
 FORWARDED = ("PATH", "PYTHONPATH", "PYTHONHASHSEED", "LOG_LEVEL_ALL", "RDMAV_FORK_SAFE", "OMP_NUM_THREADS")
-FORWARDED_PREFIXES = ("GAUDI_", "TF_", "XLA_", "HABANA_", "HCCL_", "HOROVOD_", "NCCL_", "FI_")
+# TensorFlow's by their second word, for other programs' variables, tokens among them, begin with TF_ too.
+FORWARDED_PREFIXES = ("GAUDI_", "HABANA_", "HCCL_", "HOROVOD_", "NCCL_", "FI_", "XLA_", "TF_BF16_", "TF_CPP_",
+                      "TF_ENABLE_", "TF_GPU_", "TF_HCCL_", "TF_HOOK_", "TF_NUM_", "TF_RECIPE_", "TF_XLA_")
 # Where this launch is on one host: no ssh is looked for, no batch system's host list is taken, messages go by
 # shared memory, and a machine with no network but its loopback will do.
 ONE_HOST = ("plm", "isolated", "ras", "^slurm,tm,lsf,gridengine,loadleveler", "oob_tcp_if_include", "lo")
@@ -26,9 +28,6 @@ SHARED_MEMORY = ("pml", "ob1", "btl", "self,vader")
 GIVE_WAY = ("mpi_yield_when_idle", "1")
 # Reading a neighbour's memory needs a right that containers lack; copying through shared memory always works.
 NO_PTRACE = ("btl_vader_single_copy_mechanism", "none")
-# mpirun waits this long twice, whether or not the ranks have ended, when it stops them because one failed. A stop
-# that saves first goes another way, see gaudi.mpirun.
-SIGKILL_AFTER = ("odls_base_sigkill_timeout", "2")
 
 
 def mpirun_line(ranks: int, command: list[str], *, kind="cpu", hosts=None, output_dir=None, extra_env=(),
@@ -131,7 +130,7 @@ def cores_by_socket(topology=None, allowed=None) -> Counter:
 
 def parameters(kind: str, hosts) -> list[tuple[str, str]]:
     """Open MPI's parameters for this launch."""
-    flat = [*SIGKILL_AFTER, *NO_PTRACE]
+    flat = [*NO_PTRACE]
     if kind != "hpu":
         flat += GIVE_WAY
     if not hosts:
@@ -192,7 +191,10 @@ def launch(arguments) -> int:
     chosen = cli.parse(["train", *rest])
     recipe = config.load(chosen.config, chosen.overrides, chosen.tiny)
     hosts = options.hosts.split(",") if options.hosts else None
-    ranks = options.ranks or (sum(slots for _, slots in parse_hosts(hosts)) if hosts else 1)
+    ranks = options.ranks
+    if ranks is None:
+        ranks = sum(slots for _, slots in parse_hosts(hosts)) if hosts else 1
+    cli.check_ranks(ranks)
     schedule.per_rank_batch(recipe.train.global_batch, ranks)
     kind = options.kind or device.probe(recipe.device).kind
     command = [sys.executable, "-m", "gaudi.cli", "train", *rest]
