@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from gaudi import device, environment, machine
+from gaudi import device, environment, launch, machine
 from gaudi.finding import Finding, judge
 
 GB = 1 << 30
@@ -44,15 +44,15 @@ def check_cards(here):
 
 
 def check_cores(here):
-    """Cores, and how many mpirun binds to each of the host's cards (PE); a card without a core cannot be bound."""
-    logical, physical = machine.usable_cores(), machine.physical_cores()
+    """Cores, and how many mpirun binds to the rank of each card (PE); below one ranks share them unbound."""
+    sockets = launch.cores_by_socket()
+    detail = f"{machine.usable_cores()} usable, {sum(sockets.values()) or 'unknown'} physical"
     cards = len(machine.gaudi_cards())
-    detail = f"{logical} usable, {physical or 'unknown'} physical"
     if not cards:
         return [Finding("cores", "ok", detail)]
-    share = (physical or logical) // cards
-    return [judge("cores", share < 1, f"{detail}, PE={share} for {cards} cards", "give the container more cores, or use "
-                  "fewer cards")]
+    share = launch.processing_elements(cards, sockets)
+    return [judge("cores", share < 1, f"{detail}, PE={share} for {cards} cards", "give the container more cores, or "
+                  "use fewer cards", "warn")]
 
 
 def check_memory(here):
@@ -61,8 +61,8 @@ def check_memory(here):
     limit = machine.memory_limit()
     left = min(left, limit) if limit else left
     detail = f"{left / GB:.1f} GB free" + (f", the container's limit is {limit / GB:.1f} GB" if limit else "")
-    return [_two_limits("memory", left, FREE_MEMORY, detail, "end other programs, raise the container's limit, or train "
-                        "with fewer ranks")]
+    return [_two_limits("memory", left, FREE_MEMORY, detail,
+                        "end other programs, raise the container's limit, or train with fewer ranks")]
 
 
 def check_shared_memory(here):

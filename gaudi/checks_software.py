@@ -2,7 +2,6 @@
 import json
 import os
 import re
-import shutil
 import stat
 import subprocess
 import sys
@@ -11,7 +10,8 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
-from gaudi import device, environment, machine
+from gaudi import device, environment, launch, machine
+from gaudi.errors import UserError
 from gaudi.finding import Finding, judge
 
 PYTHONS = ((3, 10), (3, 11))
@@ -42,9 +42,9 @@ def check_python(here):
     """The interpreter against the support matrix."""
     version = sys.version_info[:2]
     detail = f"{sys.version_info[0]}.{sys.version_info[1]}.{sys.version_info[2]} in {sys.prefix}"
-    if on_gaudi():
-        return [judge("python", version != (3, 10), detail, "Habana's TensorFlow exists for CPython 3.10 only: "
-                      "use it, GAUDI_PYTHON=/path/to/python3.10 bash scripts/setup.sh")]
+    if on_gaudi() and version != (3, 10) and device.bridge_mismatch():
+        return [Finding("python", "warn", detail + ": Habana's TensorFlow exists for CPython 3.10 only",
+                        "GAUDI_PYTHON=/path/to/python3.10 bash scripts/setup.sh")]
     return [judge("python", version not in PYTHONS, detail, "install CPython 3.10 or 3.11 and " + SETUP)]
 
 
@@ -80,8 +80,8 @@ def check_gaudi_stack(here):
         stray = [name for name in HABANA if device.installed(name)]
         return [Finding("habana", "info", f"{', '.join(stray)} installed without a card: left alone")] if stray else []
     driver = machine.read_line(DRIVER_VERSION) or "unknown"
-    findings = [judge("habana driver", DRIVER not in driver, driver, "install driver, firmware and container runtime of "
-                      "SynapseAI 1.14 on the host (hl-smi shows the version)", "warn")]
+    findings = [judge("habana driver", DRIVER not in driver, driver, "install driver, firmware and container "
+                      "runtime of SynapseAI 1.14 on the host (hl-smi shows the version)", "warn")]
     for name, wanted in HABANA.items():
         version = device.installed(name)
         findings.append(judge(name, version != wanted, version or "not installed", f"the suite needs {wanted}: use the "
@@ -128,16 +128,11 @@ def check_horovod(here):
                   "warn")]
 
 
-def mpirun():
-    """The mpirun that launching takes: the environment's own, else the first on PATH; None without one."""
-    own = Path(sys.prefix) / "bin" / "mpirun"
-    return str(own) if own.exists() else shutil.which("mpirun")
-
-
 def check_mpi(here):
     """Open MPI 4.1 and mpi4py, both needed for more than one rank."""
-    command = mpirun()
-    if command is None:
+    try:
+        command = launch.find_mpirun()
+    except UserError:
         return [Finding("open mpi", "warn", "no mpirun: one rank only", SETUP)]
     try:
         answer = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=MPI_SECONDS).stdout
@@ -155,7 +150,7 @@ def check_mpi(here):
 LEAKS = {
     "HLS_MODULE_ID": "names one card for every rank: replaced at start",
     "ID": "is another job's rank: replaced at start",
-    "OMPI_COMM_WORLD_SIZE": "this shell runs under mpirun, so a training started here takes itself for one of its ranks",
+    "OMPI_COMM_WORLD_SIZE": "this shell runs under mpirun: a training started here takes itself for a rank",
     "TF_XLA_FLAGS": "XLA is slower here on CPUs, and Gaudi does not use it",
 }
 

@@ -4,6 +4,7 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from importlib import metadata
+from pathlib import Path
 
 from gaudi import environment, machine
 from gaudi.errors import UserError
@@ -54,7 +55,7 @@ def _parse(wanted):
     parts = cards.split(",") if colon else []
     wrong = kind not in ("auto", *KINDS) or not all(part.isdigit() for part in parts) or len(set(parts)) < len(parts)
     if wrong or (parts and kind not in ("hpu", "gpu")):
-        raise UserError(f"device={wanted} is unknown: allowed are auto, hpu, gpu, cpu, or cards such as gpu:0 or hpu:2,3")
+        raise UserError(f"device={wanted} is unknown: allowed are auto, hpu, gpu, cpu, or cards as in gpu:0 or hpu:2,3")
     return kind, tuple(int(part) for part in parts)
 
 
@@ -87,7 +88,7 @@ def hpu_missing() -> list[str]:
     checks = [
         kind is None and f"no {DEVICE_TYPE} (no Gaudi driver)",
         kind is not None and not kind.startswith("GAUDI") and f"{DEVICE_TYPE} says {kind!r}, not GAUDI",
-        kind is not None and not machine.gaudi_cards() and "no card's /dev/accel node is here (container not given any)",
+        kind is not None and not machine.gaudi_cards() and "no card below /dev/accel (container not given any)",
         bridge_mismatch(),
         tensorflow_mismatch(),
     ]
@@ -145,8 +146,9 @@ def _find_gpu():
     """(Device, None), or (None, why there is no usable GPU)."""
     gpus = machine.nvidia_gpus()
     if not gpus:
-        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
-        return None, "nvidia-smi lists no card" + (f" with CUDA_VISIBLE_DEVICES={hidden!r}" if hidden is not None else "")
+        chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+        hidden = f" with CUDA_VISIBLE_DEVICES={chosen!r}" if chosen is not None else ""
+        return None, "nvidia-smi lists no card" + hidden
     if not installed("tensorflow"):
         return None, f"{gpus[0].name} is here, but TensorFlow is its CPU build: install requirements/gpu.lock"
     oldest = min(gpu.capability for gpu in gpus)
@@ -253,3 +255,29 @@ def _open_gpu(tf, index):
                         "not load; install requirements/gpu.lock, or use device=cpu")
     tf.config.set_visible_devices(gpus[index], "GPU")
     tf.config.experimental.set_memory_growth(gpus[index], True)
+
+
+def log_compilations(device, folder) -> bool:
+    """Has Gaudi's bridge write an event for every graph it compiles into `folder`; False where nothing compiles.
+
+    Each shape that was not seen before is a compilation of seconds to minutes: their number should stay still
+    after the first steps. Call it after open_device.
+    """
+    if device.kind != "hpu":
+        return False
+    from habana_frameworks.tensorflow.habana_device import event_log
+    event_log.enable_event_log(str(folder))
+    return True
+
+
+def count_compilations(folder) -> tuple[int, float]:
+    """(number, seconds in all) of the graph compilations that log_compilations wrote so far."""
+    from tensorflow.compat.v1.train import summary_iterator
+    number, seconds = 0, 0.0
+    for file in sorted(Path(folder).glob("*tfevents*")):
+        for event in summary_iterator(str(file)):
+            values = {value.tag: value.tensor for value in event.summary.value}
+            if "GraphCompilation" in values:
+                number += 1
+                seconds += values["duration"].double_val[0]
+    return number, seconds

@@ -11,7 +11,7 @@ TENSORFLOW_SETTINGS = {
     "TF_CPP_MIN_LOG_LEVEL": ("2", "keeps TensorFlow's notes and warnings off the progress line; its errors still show"),
 }
 GAUDI_SETTINGS = {
-    "TF_BF16_CONVERSION": ("0", "bfloat16 comes from the Keras policy; converted by the bridge too, it would come twice"),
+    "TF_BF16_CONVERSION": ("0", "bfloat16 comes from the Keras policy; by the bridge too, it would come twice"),
     "HABANA_PROFILE": ("profile_api_light", "lets tf.profiler see the card; the load would set the same, unsaid"),
 }
 EFA_SETTINGS = {

@@ -120,17 +120,6 @@ def container():
     return os.environ.get("container") or None
 
 
-def physical_cores():
-    """Cores without their hyperthreads, of this process's affinity; None where the kernel does not say."""
-    cores = set()
-    for cpu in os.sched_getaffinity(0):
-        siblings = read_line(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-        if siblings is None:
-            return None
-        cores.add(siblings)
-    return len(cores)
-
-
 def has_efa():
     """Whether the host has AWS's network card for several machines (Elastic Fabric Adapter)."""
     return any(kernel_file("/sys/class/infiniband").glob("efa_*"))
