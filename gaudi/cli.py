@@ -83,8 +83,11 @@ def parser() -> Parser:
     show = recipe_command(data, "show", run_data_show, "draw a batch as the network is fed it")
     show.add_argument("--out", type=Path, default=Path("batch.png"), metavar="FILE.png")
     synth = command(data, "synth", run_data_synth, "write synthetic data to a folder")
-    synth.add_argument("kind", help=f"one of {', '.join(synthetic_kinds())}")
+    synth.add_argument("kind", help=f"one of {', '.join(kinds_with('synth'))}")
     synth.add_argument("arguments", nargs=argparse.REMAINDER, help="see gaudi data synth KIND --help")
+    prepare = command(data, "prepare", run_data_prepare, "turn data that people have into what a recipe trains on")
+    prepare.add_argument("kind", help=f"one of {', '.join(kinds_with('prepare_command'))}")
+    prepare.add_argument("arguments", nargs=argparse.REMAINDER, help="see gaudi data prepare KIND --help")
     train = recipe_command(commands, "train", run_train, "train a recipe, or continue its run")
     train.add_argument("--ranks", type=int, default=1, metavar="N", help="processes, one a card (default 1)")
     train.add_argument("--run", type=Path, metavar="DIR", help="run folder (default runs/NAME of the config)", dest="folder")
@@ -148,16 +151,25 @@ def run_data_show(options):
 
 
 def run_data_synth(options):
-    kinds = synthetic_kinds()
+    return run_kind(options, "synth", "synth")
+
+
+def run_data_prepare(options):
+    return run_kind(options, "prepare", "prepare_command")
+
+
+def run_kind(options, action: str, file: str):
+    """Hand the arguments to models/KIND/FILE.py."""
+    kinds = kinds_with(file)
     if options.kind not in kinds:
-        raise UserError(f"data synth: {options.kind!r} is not known{config.near(options.kind, kinds)}; "
+        raise UserError(f"data {action}: {options.kind!r} is not known{config.near(options.kind, kinds)}; "
                         f"known are {', '.join(kinds)}")
-    return importlib.import_module(f"models.{options.kind}.synth").command(options.arguments)
+    return importlib.import_module(f"models.{options.kind}.{file}").command(options.arguments)
 
 
-def synthetic_kinds() -> list[str]:
-    """The folders in models/ that can synthesise data: those with a synth.py."""
-    return sorted(path.parent.name for path in config.MODELS.glob("*/synth.py"))
+def kinds_with(file: str) -> list[str]:
+    """The folders in models/ that have a FILE.py: a synth.py makes data, a prepare_command.py converts it."""
+    return sorted(path.parent.name for path in config.MODELS.glob(f"*/{file}.py"))
 
 
 def run_train(options):
