@@ -82,14 +82,16 @@ def middle_of(value) -> float | None:
 
 
 def range_of(value) -> tuple[float, float] | None:
-    """Lowest and highest of a figure's spread; of a bare number twice itself."""
+    """Lowest and highest of a figure's spread; of a bare number twice itself; None where anything is not finite."""
+    middle = middle_of(value)
+    if middle is None:
+        return None
     if is_spread(value):
         bare = SPREAD <= set(value)
         low = float(value["low"] if bare else value["mean"] - value["sd"])
         high = float(value["high"] if bare else value["mean"] + value["sd"])
         return (low, high) if math.isfinite(low) and math.isfinite(high) else None
-    middle = middle_of(value)
-    return None if middle is None else (middle, middle)
+    return middle, middle
 
 
 def cell(value, decimals: int | None = None) -> str:
