@@ -80,7 +80,7 @@ step() {  # DOES COMMAND...: runs it into the log; a failure is one line that sa
     local does="$1" started=$SECONDS; shift
     if ! "$@" >>"$log" 2>&1; then
         ! grep -q 'No space left on device' "$log" || die "the disk is full: $does in $root did not end; free some and start again"
-        ! grep -qiE 'name resolution|dns error|connect(ion)? (error|refused|timed out)|unreachable' "$log" ||
+        ! grep -qiE 'name resolution|dns error|connect(ion)? (error|refused|timed out)|unreachable|from versions: none' "$log" ||
             die "no network: $does failed; package indexes (PyPI) must be reachable; details in $log"
         die "$does failed; details in $log"
     fi
@@ -167,4 +167,4 @@ main() {
     say "done in $SECONDS s: $venv/bin/gaudi ($kind)"
 }
 
-main
+[[ "${BASH_SOURCE[0]}" != "$0" ]] || main

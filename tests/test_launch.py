@@ -1,6 +1,7 @@
 """The mpirun line, and real mpirun jobs: their output, their end by exit code, stop and kill, and that none is left."""
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from gaudi import launch, mpirun
 from gaudi.errors import UserError
@@ -273,3 +275,69 @@ def test_environment_of_another_mpirun_does_not_leak(monkeypatch):
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
     monkeypatch.setenv("PMIX_RANK", "1")
     assert not [name for name in launch.environment() if name.startswith(("OMPI_", "PMIX_"))]
+
+
+def test_slurm_job_takes_its_hosts_from_slurm(host, tmp_path):
+    """`scontrol`, which only a cluster has, is a file that expands the list as Slurm would."""
+    tool = tmp_path / "bin" / "scontrol"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\n[ \"$*\" = 'show hostnames node[1-2]' ] && printf 'node1\\nnode2\\n'\n")
+    tool.chmod(0o755)
+    environment = os.environ | {"PATH": f"{tool.parent}:{os.environ['PATH']}", "SLURM_JOB_NODELIST": "node[1-2]",
+                                "SLURM_NTASKS_PER_NODE": "4", "SLURM_SUBMIT_DIR": str(ROOT), "SLURM_JOB_ID": "1"}
+    run = subprocess.run(["bash", "launch/slurm.sh", "configs/cleaner.yaml", "--kind", "hpu", "--dry-run"], cwd=ROOT,
+                         env=environment, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")
+    line = shlex.split(run.stdout)
+    assert line[line.index("-H") + 1] == "node1:4,node2:4" and line[line.index("-np") + 1] == "8"
+
+
+def test_kubernetes_job_names_hosts_that_it_starts():
+    """Its worker hosts, their slots and the cards they ask for agree, and `gaudi.launch` takes its arguments."""
+    job = yaml.safe_load((ROOT / "launch/mpijob.yaml").read_text())
+    launcher, worker = (job["spec"]["mpiReplicaSpecs"][name] for name in ("Launcher", "Worker"))
+    command = launcher["template"]["spec"]["containers"][0]["command"]
+    options, rest = launch.options_of(command[command.index("gaudi.launch") + 1:])
+    hosts = launch.parse_hosts(options.hosts.split(","))
+    cards = worker["template"]["spec"]["containers"][0]["resources"]["limits"]["habana.ai/gaudi"]
+    name = job["metadata"]["name"]
+    assert hosts == [(f"{name}-worker-{number}.{name}", cards) for number in range(worker["replicas"])]
+    assert cards == job["spec"]["slotsPerWorker"] and (ROOT / "configs" / Path(rest[0]).name).exists()
+    assert launcher["template"]["spec"]["terminationGracePeriodSeconds"] > mpirun.SAVE_SECONDS + mpirun.KILL_SECONDS
+
+
+@pytest.fixture
+def two_hosts(tmp_path):
+    """Two network namespaces joined by a cable, as hosts 10.97.0.1 and 10.97.0.2, and what reaches the second."""
+    if os.geteuid() or not shutil.which("ip") or subprocess.run(["unshare", "-n", "true"], capture_output=True).returncode:
+        pytest.skip("joining two network namespaces needs root and the command ip")
+    names = [f"gaudi{os.getpid()}a", f"gaudi{os.getpid()}b"]
+    first, second = names
+    commands = [f"netns add {first}", f"netns add {second}", f"link add v0 netns {first} type veth peer name v0 netns {second}"]
+    for name, address in zip(names, ("10.97.0.1/24", "10.97.0.2/24")):
+        commands += [f"-n {name} addr add {address} dev v0", f"-n {name} link set v0 up", f"-n {name} link set lo up"]
+    agent = tmp_path / "agent"
+    agent.write_text(f'#!/bin/sh\n[ "$1" = 10.97.0.2 ] && shift && exec ip netns exec {second} sh -c "$*"\n')
+    agent.chmod(0o755)
+    try:
+        for command in commands:
+            if subprocess.run(["ip", *command.split()], capture_output=True).returncode:
+                pytest.skip(f"this kernel refuses: ip {command}")
+        yield first, agent
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "delete", name], capture_output=True)
+
+
+def test_two_hosts_find_each_other(two_hosts):
+    """Ranks on two hosts, each in its own network, gather each other's address through MPI."""
+    first, agent = two_hosts
+    program = ("from mpi4py import MPI; import subprocess; "
+               "mine = subprocess.run(['ip', '-brief', '-4', 'addr', 'show', 'v0'], capture_output=True, text=True).stdout.split()[2]; "
+               "print(*MPI.COMM_WORLD.allgather(mine)) if MPI.COMM_WORLD.rank == 0 else MPI.COMM_WORLD.allgather(mine)")
+    launcher = ("import sys; from gaudi import launch; "
+                "sys.exit(launch.run(2, [sys.executable, '-c', sys.argv[1]], hosts=['10.97.0.1:1', '10.97.0.2:1']))")
+    run = subprocess.run(["ip", "netns", "exec", first, sys.executable, "-c", launcher, program], cwd=ROOT, timeout=60,
+                         env=os.environ | {"GAUDI_RSH": str(agent), "GAUDI_NETWORK": "10.97.0.0/24"},
+                         capture_output=True, text=True)
+    assert (run.returncode, run.stderr, run.stdout) == (0, "", "10.97.0.1/24 10.97.0.2/24\n")
