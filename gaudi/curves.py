@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gaudi.figures import better_of, number
+from gaudi.figures import better_of, number, title
 
 COORDINATES = ("step", "epoch", "images", "seconds")
 PACE = ("learning_rate", "images_per_second")
@@ -199,7 +199,7 @@ def draw_panel(panel: Panel, index: int, width: int = 420, height: int = 190) ->
 
 def heading(panel: Panel) -> str:
     """The panel's title."""
-    return "images/s" if panel.name == "images_per_second" else panel.name.replace("_", " ")
+    return "images/s" if panel.name == "images_per_second" else title(panel.name)
 
 
 def summary(panel: Panel, better: str) -> str:

@@ -12,6 +12,9 @@ LOWER = {"loss", "error", "errors", "rmse", "mse", "mae", "l1", "l2", "bce", "ee
          "fnr", "seconds", "milliseconds", "lpips", "cer", "wer", "perplexity", "difference", "nll", "crossentropy"}
 HIGHER = {"psnr", "ssim", "f", "f1", "fmeasure", "auc", "auroc", "ap", "ap50", "ap75", "ar", "map", "map50", "accuracy",
           "precision", "recall", "iou", "tpr", "tnr", "dice", "recovered"}
+ABBREVIATIONS = {"psnr", "ssim", "rmse", "mse", "mae", "l1", "l2", "bce", "eer", "drd", "fid", "far", "frr", "fpr",
+                 "fnr", "tpr", "f", "f1", "auc", "auroc", "ap", "ap50", "ap75", "ar", "map", "map50", "iou",
+                 "cpu", "gpu", "hpu"}
 HIGHER_PHRASES = ("images_per_second", "share_of_limit", "f_measure")
 SPREAD = {"value", "low", "high"}
 
@@ -190,8 +193,9 @@ def is_table(value: dict) -> bool:
 
 
 def title(key) -> str:
-    """A key as words."""
-    return str(key).replace("_", " ")
+    """A key as words, abbreviations in capitals."""
+    words = str(key).replace("_", " ").split(" ")
+    return " ".join(word.upper() if word.lower() in ABBREVIATIONS else word for word in words)
 
 
 def facts(leaves: dict, verbatim: bool = False) -> str:

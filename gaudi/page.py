@@ -142,7 +142,7 @@ def evaluation(run: Run) -> str:
     if run.metrics is None:
         return pictures
     note = ("[low, high] is the spread that evaluate computed. The marks of a column share one scale. Arrows say which "
-            "way is better; green is better than every other row by more than both spreads.")
+            "way is better; green is the best of its column, its spread clear of all others.")
     return f'{render(run.metrics)}<p class="note">{note}</p>{pictures}'
 
 

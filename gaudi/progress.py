@@ -78,7 +78,8 @@ class ProgressLine:
         parts = [Part(f"epoch {epoch:{len(str(epochs))}d}/{epochs}", 3), Part(counter, 6)]
         for position, (name, value) in enumerate(losses.items()):
             parts.append(Part(f"{name} {figure(value):<7}", 1 if position == 0 else 10 + position))
-        parts.append(Part(f"{figure(images_per_second, 3)} images/s", 4))
+        rate = figure(images_per_second, 3) if images_per_second else "--"  # nothing is measured while it compiles
+        parts.append(Part(f"{rate} images/s", 4))
         parts.append(Part(f"{self._left(step):<16}", 2))
         return parts + ([Part(note, 5)] if note else [])
 

@@ -164,9 +164,15 @@ def verdict(run: Run) -> str:
 def praise(metric: Monitored) -> str:
     """How good the monitored metric became, and where it ended."""
     best, series = metric.best, metric.series
-    text = (f"{escape(metric.words.capitalize())} is <b>{number(series.values[best])}</b> at its best, "
+    text = (f"{escape(sentence(metric.words))} is <b>{number(series.values[best])}</b> at its best, "
             f"in epoch {number(series.epochs[best])}")
-    return text + ("." if best == len(series.values) - 1 else f", and {number(series.values[-1])} at the end.")
+    last = number(series.values[-1])
+    return text + ("." if last == number(series.values[best]) else f", and {last} at the end.")
+
+
+def sentence(words: str) -> str:
+    """The words as a sentence begins."""
+    return words[:1].upper() + words[1:]
 
 
 def findings(run: Run) -> list[str]:
@@ -188,7 +194,7 @@ def standstill(run: Run) -> list[str]:
         return []
     epochs = metric.series.epochs
     since = epochs[-1] - epochs[metric.best]
-    words = escape(metric.words.capitalize())
+    words = escape(sentence(metric.words))
     if since >= 0.25 * epochs[-1]:
         return [f"{words} has not improved during the last {number(since)} epochs."]
     if metric.best == len(epochs) - 1 and stage(run, metric) == "finished":

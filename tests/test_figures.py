@@ -30,7 +30,7 @@ def test_metrics_become_tables_with_marks_and_a_clear_winner(tmp_path):
     )
     page = Checker(html)
     assert (
-        "psnr ↑ ssim ↑ drd ↓ do nothing 11.6 [10.6, 12.6] 0.80 [0.70, 0.90] 30.0 this model 25.3 [24.3, 26.3]"
+        "PSNR ↑ SSIM ↑ DRD ↓ do nothing 11.6 [10.6, 12.6] 0.80 [0.70, 0.90] 30.0 this model 25.3 [24.3, 26.3]"
         in page.text
     )
     assert re.findall(r'<td class="n won">([\d.]+)', html) == ["25.3", "2.5"]
@@ -40,7 +40,7 @@ def test_metrics_become_tables_with_marks_and_a_clear_winner(tmp_path):
 
 def test_a_list_of_dicts_becomes_a_table():
     page = Checker(table([{"references": 1, "eer": 0.0972}, {"references": 3, "eer": 0.061, "note": "three"}]))
-    assert page.text.split() == "references eer ↓ note 1 0.0972 – 3 0.0610 three".split()
+    assert page.text.split() == "references EER ↓ note 1 0.0972 – 3 0.0610 three".split()
 
 
 def test_odd_metrics_are_shown_somehow():

@@ -77,7 +77,7 @@ def test_a_finished_run_says_how_far_and_how_good(tmp_path):
         tmp_path / "cleaner", validation=lambda epoch: {"loss": 1.2 / epoch, "psnr": 24.5 - 0.1 * abs(epoch - 8)}
     )
     text = page_of(run).text
-    assert "Finished 10 of 10 epochs . Validation psnr is 24.5 at its best, in epoch 8, and 24.3 at the end." in text
+    assert "Finished 10 of 10 epochs . Validation PSNR is 24.5 at its best, in epoch 8, and 24.3 at the end." in text
     assert "Not evaluated on test data yet." in text
     for shown in (
         "2\u202f106\u202f051 weights",
@@ -87,7 +87,7 @@ def test_a_finished_run_says_how_far_and_how_good(tmp_path):
         "20 median, batch 8",
         "cpu Xeon, 2 ranks",
         "bfloat16 AVX512-BF16",
-        "validation psnr, higher is better, epoch 8",
+        "validation PSNR, higher is better, epoch 8",
     ):
         assert shown in text, shown
     assert f"gaudi evaluate {run} " in text and "gaudi train" not in text
@@ -233,7 +233,7 @@ def test_stages(tmp_path):
         make_run(tmp_path / "c", steps=50, config=patient, validation=lambda epoch: {"psnr": 10.0 - abs(epoch - 2)})
     )
     assert state == "early" and words.startswith(
-        "Stopped early after <b>5 of 10 epochs</b>. Validation psnr is <b>10</b>"
+        "Stopped early after <b>5 of 10 epochs</b>. Validation PSNR is <b>10</b>"
     )
 
 
