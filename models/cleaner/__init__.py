@@ -1,0 +1,1 @@
+"""Signature cleaner: takes printed words, ruled lines and scan noise off a signature."""
