@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,13 @@ def script(path, text):
     """An executable shell script."""
     path.write_text("#!/bin/sh\n" + text)
     path.chmod(0o755)
+
+
+def main():
+    """Runs a command as on a Gaudi host of 8 cards: python tests/gaudi_machine.py COMMAND [ARGUMENTS...]"""
+    with tempfile.TemporaryDirectory() as folder:
+        sys.exit(subprocess.run(sys.argv[1:], env=gaudi_environment(Path(folder) / "root")).returncode)
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ import tensorflow as tf
 if tf.__version__ != "2.15.0":
     raise ImportError(f"this bridge is built for TensorFlow 2.15.0, not {tf.__version__}")
 
-from .library_loader import habana_ops, is_loaded, load_habana_module  # noqa: E402,F401
+from .library_loader import habana_ops, load_habana_module  # noqa: E402,F401
 
 
 def _patch_keras():
