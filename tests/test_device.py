@@ -338,6 +338,12 @@ def test_the_recipe_cache_is_the_users_own(bare, monkeypatch):
     assert environment.use_recipe_cache() is None and "TF_RECIPE_CACHE_PATH" not in os.environ
 
 
+def test_a_gpu_that_tensorflow_cannot_open_is_an_error(forks, tmp_path):
+    """nvidia-smi's word is not enough: here TensorFlow is the CPU build, as where CUDA's libraries do not load."""
+    done = forks.run("from gaudi import device\ndevice.open_device(device.Device('gpu', 'A', 1), 'float32')", tmp_path)
+    assert done.returncode == 1 and "TensorFlow opens 0 GPU(s)" in done.stderr and "gpu.lock" in done.stderr
+
+
 @pytest.mark.parametrize("before, why", [("tf.constant(1)", "has allocated something"),
                                          ("tf.data.Dataset.range(3)", "has allocated something"),
                                          ("sys.modules['horovod.tensorflow'] = sys", "horovod.tensorflow was")])
