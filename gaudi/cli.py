@@ -25,6 +25,8 @@ class Parser(argparse.ArgumentParser):
 def main(arguments=None) -> int:
     """Run one command; the exit code is 0 done, 2 wrong input, 75 stopped and saved, 1 anything else."""
     code = FAILED
+    if IN_MPIRUN in os.environ:
+        sys.excepthook = fail_at_once
     try:
         options = parse(arguments)
         code = options.run(options) or DONE
@@ -45,6 +47,12 @@ def complain(error, code: int) -> int:
     """One line on stderr."""
     print(f"gaudi: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
     return code
+
+
+def fail_at_once(*error) -> None:
+    """A rank that fails unforeseen prints its traceback and goes, so that mpirun ends the others too."""
+    sys.__excepthook__(*error)
+    leave(FAILED)
 
 
 def leave(code: int) -> None:

@@ -95,6 +95,7 @@ def train(recipe, folder) -> dict:
                         checkpoints.save(state.step, vars(state), best=improved)
             if leaving and not state.finished(plan):
                 journal.close()
+                cluster.any(False)  # a rank that leaves before rank 0 has saved would take it down
                 raise Stopped(f"{folder}: stopped by a signal and saved at step {state.step} of {plan.total_steps}; "
                               "start it again to continue")
     # 6. The end.
