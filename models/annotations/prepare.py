@@ -183,12 +183,12 @@ def _write(wishes, scratch, out, surveyed, chosen, boxes, classes, identity, fin
         for name, rows in chosen.items():
             if rows:
                 written = _write_split(pool, name, rows, wishes, scratch, surveyed, boxes, classes)
-                _dump(scratch / f"{name}.json", shards.index(written, classes))
+                dump(scratch / f"{name}.json", shards.index(written, classes))
     facts = {"format": shards.FORMAT, "identity": identity, "classes": classes, "made_from": asdict(wishes),
              "splits": {name: {"pages": len(rows), "boxes": sum(len(boxes[k]) for k in rows)}
                         for name, rows in chosen.items() if rows},
              "findings": [list(finding) for finding in findings]}
-    _dump(scratch / "dataset.json", facts)
+    dump(scratch / "dataset.json", facts)
     for leftover in [*scratch.glob("*.rows"), scratch / "survey.jsonl", scratch / "identity"]:
         leftover.unlink(missing_ok=True)
     scratch.rename(out)
@@ -217,7 +217,7 @@ def _write_split(pool, name, rows, wishes, scratch, surveyed, boxes, classes):
             encoded = pool.map(lambda k: images.encode(surveyed.pages[k], wishes.largest_side), part)
             named = ((_short(surveyed.pages[k], wishes), e, _scaled(boxes[k], surveyed.sizes[k], e))
                      for k, e in zip(part, progress(encoded, len(part), f"{file.name}: wrote")))
-            _dump(memory, shards.write_shard(file, named, classes))
+            dump(memory, shards.write_shard(file, named, classes))
         written += json.loads(memory.read_text())
     return written
 
@@ -236,7 +236,7 @@ def _scaled(boxes, size, encoded):
     return [Box(box.label, box.ymin * y, box.xmin * x, box.ymax * y, box.xmax * x) for box in boxes]
 
 
-def _dump(file, value):
+def dump(file, value):
     """JSON that is either wholly there or not at all."""
     partial = file.with_name(f".{file.name}.partial")
     partial.write_text(json.dumps(value))
