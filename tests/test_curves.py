@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from gaudi import curves
-from gaudi.curves import Axis, log_ticks, nice_ticks, panels_of, series_of, shorten
+from gaudi.page import curves
+from gaudi.page.curves import Axis, log_ticks, nice_ticks, panels_of, series_of, shorten
 
 
 def test_two_players_have_panels_of_their_own():

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from gaudi.figures import better_of, cell, number, render, spread, table, winner
+from gaudi.page.figures import better_of, cell, number, render, spread, table, winner
 from html_checker import Checker
 
 

@@ -12,12 +12,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from gaudi.curves import shorten
-from gaudi.figures import number
-from gaudi.gallery import embed, strip_height
+from gaudi.page.curves import shorten
+from gaudi.page.figures import number
+from gaudi.page.gallery import embed, strip_height
 from gaudi.page import write_page
 from gaudi.report import Journal
-from gaudi.verdict import findings, monitored, read_run, stage, verdict
+from gaudi.page.verdict import findings, monitored, read_run, stage, verdict
 from html_checker import Checker
 
 CONFIG = {

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from gaudi import curves
-from gaudi.curves import Panel, Series
-from gaudi.figures import better_of, number, title
+from gaudi.page import curves
+from gaudi.page.curves import Panel, Series
+from gaudi.page.figures import better_of, number, title
 from gaudi.report import read_log
 
 ROLES = {"train": "Training", "validation": "Validation"}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gaudi.figures import better_of, number, title
+from gaudi.page.figures import better_of, number, title
 
 COORDINATES = ("step", "epoch", "images", "seconds")
 PACE = ("learning_rate", "images_per_second")

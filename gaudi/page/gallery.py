@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gaudi.figures import number
+from gaudi.page.figures import number
 from gaudi.report import SAMPLE_NAME
 
 FRAMES = 6             # of a sample's history

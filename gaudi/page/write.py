@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gaudi import curves, gallery
-from gaudi.figures import facts, is_leaf, number, render
-from gaudi.page_style import SCRIPT, STYLE
+from gaudi.page import curves, gallery
+from gaudi.page.figures import facts, is_leaf, number, render
+from gaudi.page.style import SCRIPT, STYLE
 from gaudi.progress import duration
 from gaudi.report import replace_file, writing
-from gaudi.verdict import Run, dig, findings, monitored, read_run, stage, verdict
+from gaudi.page.verdict import Run, dig, findings, monitored, read_run, stage, verdict
 
 FILES = ("config.yaml", "run.json", "log.jsonl", "metrics.json", "samples", "pictures", "export/model_card.json")
 
