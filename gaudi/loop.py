@@ -15,7 +15,7 @@ from gaudi.errors import Stopped
 
 
 class Diverged(RuntimeError):
-    """A loss became NaN or infinite."""
+    """A loss became NaN or infinite, or the task's watch found that training has gone wrong."""
 
 
 def train(recipe, folder) -> dict:
@@ -79,12 +79,13 @@ def train(recipe, folder) -> dict:
             if evaluating or saving or meter.waiting >= recipe.train.log_steps:
                 record = meter.record(state.step, train_step.learning_rates(state.step - 1))
             journal.progress(state.step, meter.images_per_second, meter.losses)
-            improved = False
+            improved, complaint = False, ""
             if evaluating:
                 with meter.paused():
                     metrics = validation(pipeline.ordered_batches(sources["validation"], **slice_of))
                     improved = state.judge(metrics, task.monitor, recipe.train.early_stop_epochs, plan)
                     record |= {f"validation_{name}": value for name, value in metrics.items()}
+                    complaint = task.watch(record)
                     samples.show(state.step)
             if meter.waiting == 0:
                 journal.log(record)
@@ -93,6 +94,10 @@ def train(recipe, folder) -> dict:
                     state.seconds = meter.total_seconds
                     if cluster.is_main:
                         checkpoints.save(state.step, vars(state), best=improved)
+            if complaint:
+                journal.close()
+                raise Diverged(f"{folder}: ended at step {state.step} of {plan.total_steps}: {complaint}; "
+                               f"the best checkpoint is of step {state.best_step}")
             if leaving and not state.finished(plan):
                 journal.close()
                 cluster.any(False)  # a rank that leaves before rank 0 has saved would take it down

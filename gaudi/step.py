@@ -76,12 +76,17 @@ class TrainStep:
         gradients = [tape.gradient(losses[player.name], player.variables) for player in players]
         flat = [gradient for own in gradients for gradient in own]
         flat = self.cluster.mean(flat, "gradient", self.train.gradient_compression)
+        norms = {}
         for player, own in zip(players, gradients):
+            if len(players) > 1:  # where networks contend, the norms show who is winning
+                norms[f"{player.name}_gradient_norm"] = tf.linalg.global_norm(flat[:len(own)])
             self._update(player, flat[:len(own)])
             flat = flat[len(own):]
         scalars = {f"{name}_loss" if len(players) > 1 else "loss": value for name, value in losses.items()} | logs
         means = self.cluster.mean([tf.stack([tf.cast(value, tf.float32) for value in scalars.values()])], "logs")[0]
-        return dict(zip(scalars, tf.unstack(means, len(scalars))))
+        named = dict(zip(scalars, tf.unstack(means, len(scalars)))) | norms
+        self.task.observe(named)
+        return named
 
     def _update(self, player, gradients):
         optimizer, settings = self.optimizers[player.name], player.optimizer

@@ -97,6 +97,13 @@ class Task:
         """Traced: {name: float32 [b]} of one batch, dropout off; the loop averages it over all real examples."""
         raise NotImplementedError
 
+    def observe(self, scalars) -> None:
+        """Traced: one step's scalars, means over all ranks; may move variables of `checkpointed`, alike on all ranks."""
+
+    def watch(self, record: dict) -> str:
+        """After an evaluation, its log record: why training should end now, the same on all ranks, or an empty text."""
+        return ""
+
     def pictures(self, batch) -> dict[str, np.ndarray]:
         """A few uint8 [H, W, 3] pictures of what the network makes of a batch, by name."""
         return {}

@@ -10,7 +10,8 @@ import gaudi_machine
 import pytest
 from gaudi_machine import bare, distribution, host, script  # noqa: F401  (bare and host are fixtures)
 
-from gaudi import checks_deep, checks_machine, checks_software, device, doctor, finding, launch
+from gaudi import device, doctor, launch
+from gaudi.doctor import checks_deep, checks_machine, checks_software, finding
 from gaudi.errors import UserError
 
 CPU = device.Device("cpu", "a processor", 4, reasons=("hpu: no driver", "gpu: none"))
@@ -70,7 +71,7 @@ def test_the_report_can_be_pasted_and_keeps_secrets(tmp_path):
 
 def test_a_failed_check_is_the_verdict_and_the_exit_code(monkeypatch, capsys):
     bad = finding.Finding("disk", "fail", "full", "free some")
-    monkeypatch.setattr(doctor, "findings", lambda deep: [bad, doctor.verdict([bad], CPU)])
+    monkeypatch.setattr(doctor.report, "findings", lambda deep: [bad, doctor.verdict([bad], CPU)])
     assert doctor.run() == 1
     assert "training  will not start: see disk" in capsys.readouterr().out
 

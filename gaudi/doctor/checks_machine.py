@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from gaudi import device, environment, launch, machine
-from gaudi.finding import Finding, judge
+from gaudi.doctor.finding import Finding, judge
 
 GB = 1 << 30
 FREE_MEMORY = (1 * GB, 4 * GB)  # fail and warn below: TensorFlow alone takes half a GB a rank

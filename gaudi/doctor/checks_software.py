@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 
 from gaudi import device, environment, launch, machine
 from gaudi.errors import UserError
-from gaudi.finding import Finding, judge
+from gaudi.doctor.finding import Finding, judge
 
 PYTHONS = ((3, 10), (3, 11))
 SETUP = "run `bash scripts/setup.sh`"

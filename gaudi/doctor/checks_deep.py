@@ -3,28 +3,29 @@ import json
 import subprocess
 import sys
 
-from gaudi import checks_software, launch
+from gaudi import launch
+from gaudi.doctor import checks_software
+from gaudi.doctor.finding import Finding
 from gaudi.errors import UserError
-from gaudi.finding import Finding
 
 OPEN_SECONDS, REDUCE_SECONDS = 120, 180
 
 
 def check_tensorflow(here):
     """TensorFlow is imported, the device opened and a matrix multiplied on it."""
-    state, answer = _try([sys.executable, "-m", "gaudi.selftest"], OPEN_SECONDS)
+    state, answer = _try([sys.executable, "-m", "gaudi.doctor.selftest"], OPEN_SECONDS)
     if state == "ok":
         fact = json.loads(answer)
         return [Finding("tensorflow works", "ok", f"{fact['version']} multiplied on {fact['device']} in "
                         f"{fact['precision']}, ready after {fact['seconds']:.1f} s")]
-    return [Finding("tensorflow works", "fail", answer, "see what ends it: python -m gaudi.selftest")]
+    return [Finding("tensorflow works", "fail", answer, "see what ends it: python -m gaudi.doctor.selftest")]
 
 
 def check_two_ranks(here):
     """Two ranks start under mpirun and average their numbers; a warning at most, for one rank trains without."""
     if here.kind != "cpu" and here.count < 2:
         return [Finding("two ranks", "info", f"not tried: there is one {here.kind} card")]
-    command = [sys.executable, "-m", "gaudi.selftest"]
+    command = [sys.executable, "-m", "gaudi.doctor.selftest"]
     try:
         line = launch.mpirun_line(2, command, kind=here.kind, oversubscribe=here.kind == "cpu")
     except UserError as error:

@@ -6,9 +6,10 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from gaudi import checks_deep, checks_machine, checks_software, device
+from gaudi import device
+from gaudi.doctor import checks_deep, checks_machine, checks_software
 from gaudi.errors import DONE, FAILED
-from gaudi.finding import STATES, Finding
+from gaudi.doctor.finding import STATES, Finding
 
 MARKS = {"ok": "✓", "info": "·", "warn": "!", "fail": "✗"}
 PLAIN_MARKS = {"ok": "+", "info": ".", "warn": "!", "fail": "x"}  # where the terminal cannot print the others
