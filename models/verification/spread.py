@@ -1,0 +1,59 @@
+"""How far a figure would move with other people: bootstrap over writers, not over pairs, which share writers."""
+from typing import Callable, NamedTuple
+
+import numpy as np
+
+from models.verification.rates import Curve, crossing
+
+
+class Interval(NamedTuple):
+    """Percentile interval of a figure."""
+
+    low: float
+    high: float
+
+
+def bootstrap(statistic: Callable, groups: list, rounds: int = 1000, seed: int = 0, level: float = 0.95) -> Interval:
+    """Interval of statistic(list of groups), each group being what one writer contributes; groups drawn with replacement.
+
+    Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), percentile interval.
+    """
+    random = np.random.default_rng(seed)
+    draws = [statistic([groups[place] for place in random.integers(0, len(groups), len(groups))]) for _ in range(rounds)]
+    return percentiles(draws, level)
+
+
+def percentiles(values, level: float = 0.95) -> Interval:
+    """The middle `level` share of values."""
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level is {level}, a share between 0 and 1 is needed")
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high))
+
+
+def bootstrap_eer(genuine, genuine_writer, impostor, impostor_writer, rounds: int = 1000, seed: int = 0,
+                  level: float = 0.95) -> Interval:
+    """Interval of the EER of distances [n] that belong to writers [n]: weights instead of copies, so that it is fast."""
+    writers = np.unique(np.concatenate([genuine_writer, impostor_writer]))
+    distances = np.concatenate([genuine, impostor])
+    order = np.argsort(distances, kind="stable")
+    owner = np.searchsorted(writers, np.concatenate([genuine_writer, impostor_writer]))[order]
+    is_genuine = (np.arange(len(distances)) < len(genuine))[order]
+    ordered = distances[order]
+    last = np.append(ordered[1:] != ordered[:-1], True)   # of equal distances only the last is a threshold
+    random = np.random.default_rng(seed)
+    rates = []
+    for _ in range(rounds):
+        drawn = np.bincount(random.integers(0, len(writers), len(writers)), minlength=len(writers))
+        rates.append(_weighted_eer(ordered, is_genuine, drawn[owner].astype(float), last))
+    return percentiles([rate for rate in rates if rate is not None], level)
+
+
+def _weighted_eer(ordered, is_genuine, weight, last) -> float | None:
+    """EER of distances in ascending order that count `weight` times; None if one kind was not drawn at all."""
+    accepted, passed = np.cumsum(weight * is_genuine), np.cumsum(weight * ~is_genuine)
+    if not accepted[-1] or not passed[-1]:
+        return None
+    far, frr = passed[last] / passed[-1], 1.0 - accepted[last] / accepted[-1]
+    curve = Curve(np.append(-np.inf, ordered[last]), np.append(0.0, far), np.append(1.0, frr))
+    return crossing(curve).rate
