@@ -66,7 +66,7 @@ def train(recipe, folder) -> dict:
     batches = iter(pipeline.training_batches(sources["train"], first_step=state.step, total_steps=plan.total_steps,
                                              **slice_of))
     samples = Samples(task, sources["validation"], slice_of, journal, cluster)
-    meter = Meter(plan, state)
+    meter, report_page = Meter(plan, state), ReportPage(run, cluster)
     with Interruption() as interruption:
         while state.step < plan.total_steps and not state.stopped_early:
             logs = train_step(next(batches), state.step)
@@ -87,6 +87,7 @@ def train(recipe, folder) -> dict:
                     record |= {f"validation_{name}": value for name, value in metrics.items()}
                     complaint = task.watch(record)
                     samples.show(state.step)
+                    report_page.refresh()
             if meter.waiting == 0:
                 journal.log(record)
             if saving or improved or state.stopped_early:
@@ -105,9 +106,7 @@ def train(recipe, folder) -> dict:
                               "start it again to continue")
     # 6. The end.
     journal.close()
-    if cluster.is_main:
-        from gaudi import page
-        page.write_page(run.folder)
+    report_page.write()
     say_finished(run, state, cluster)
     cluster.any(False)  # nobody leaves before rank 0 has written: mpirun would take the early end for a failure
     return vars(state)
@@ -224,6 +223,27 @@ class Samples:
         """Draw what the network makes of the batch now."""
         if self._batch is not None:
             self._journal.pictures(step, self._task.pictures(self._batch))
+
+
+class ReportPage:
+    """report.html, written by rank 0: fresh during long trainings, but not so often that it costs."""
+
+    EVERY = 120.0  # seconds; writing takes about two
+
+    def __init__(self, run, cluster):
+        self._run, self._is_main, self._written = run, cluster.is_main, time.perf_counter()
+
+    def refresh(self) -> None:
+        """Write it where the last one is old."""
+        if time.perf_counter() - self._written > self.EVERY:
+            self.write()
+
+    def write(self) -> None:
+        """Write it now."""
+        if self._is_main:
+            from gaudi import page
+            page.write_page(self._run.folder)
+            self._written = time.perf_counter()
 
 
 class Interruption:
