@@ -45,7 +45,7 @@ class TrainStep:
             optimizer.iterations  # creates the counter before the slots
             optimizer._create_all_weights(player.variables)
         self._generators = generators_of(task.checkpointed.values())
-        self._step = tf.function(self._traced)
+        self._step = tf.function(self._traced, autograph=False)  # AutoGraph would read the source again, edited or not
 
     def variables(self) -> list:
         """Everything that must be equal on all ranks."""
@@ -104,7 +104,7 @@ class Validation:
 
     def __init__(self, task: Task, cluster: Cluster):
         self.cluster = cluster
-        self._sums = tf.function(lambda batch: self._traced(task, batch))
+        self._sums = tf.function(lambda batch: self._traced(task, batch), autograph=False)
 
     @staticmethod
     def _traced(task, batch):
