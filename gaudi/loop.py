@@ -66,7 +66,8 @@ def train(recipe, folder) -> dict:
     batches = iter(pipeline.training_batches(sources["train"], first_step=state.step, total_steps=plan.total_steps,
                                              **slice_of))
     samples = Samples(task, sources["validation"], slice_of, journal, cluster)
-    meter, report_page = Meter(plan, state), ReportPage(run, cluster)
+    meter = Meter(plan, state, [player.name for player in task.players])
+    report_page = ReportPage(run, cluster)
     with Interruption() as interruption:
         while state.step < plan.total_steps and not state.stopped_early:
             logs = train_step(next(batches), state.step)
@@ -136,18 +137,21 @@ class State:
         """Note a new best value of the monitored metric; decide on stopping early. True where it improved."""
         name, mode = monitor
         value = metrics[name]
+        if math.isnan(value):
+            raise Diverged(f"validation {name} became nan at step {self.step}; the checkpoint before it is kept; "
+                           "lower the learning rate or clip_norm, or use float32")
         improved = self.best_value is None or (value > self.best_value if mode == "max" else value < self.best_value)
-        if improved and math.isfinite(value):
+        if improved:
             self.best_value, self.best_step = value, self.step
         self.stopped_early = bool(patience) and plan.epoch(self.step - self.best_step) >= patience
-        return improved and math.isfinite(value)
+        return improved
 
 
 class Meter:
     """Losses and speed between two log lines; evaluation and saving do not count as training time."""
 
-    def __init__(self, plan, state):
-        self._plan, self._before = plan, state.seconds
+    def __init__(self, plan, state, players):
+        self._plan, self._before, self._players = plan, state.seconds, players
         self._began = self._since = time.perf_counter()
         self._first = True
         self._waiting: list[dict] = []
@@ -180,8 +184,8 @@ class Meter:
         first = step - len(steps) + 1
         bad = sorted({name for logs in steps for name, value in logs.items() if not math.isfinite(value)})
         if bad:
-            raise Diverged(f"{', '.join(bad)} became nan or infinite within steps [{first}, {step}] "
-                           f"(learning rate {', '.join(f'{name} {rate:.3g}' for name, rate in rates.items())}); "
+            raise Diverged(f"{', '.join(bad)} of {' and '.join(self._players)} became nan or infinite within steps "
+                           f"[{first}, {step}] (learning rate {', '.join(f'{name} {rate:.3g}' for name, rate in rates.items())}); "
                            "the last checkpoint is from before; lower the learning rate or clip_norm, or use float32")
         if self._timed:
             elapsed = time.perf_counter() - self._since

@@ -78,15 +78,19 @@ class TrainStep:
         flat = self.cluster.mean(flat, "gradient", self.train.gradient_compression)
         norms = {}
         for player, own in zip(players, gradients):
-            if len(players) > 1:  # where networks contend, the norms show who is winning
-                norms[f"{player.name}_gradient_norm"] = tf.linalg.global_norm(flat[:len(own)])
+            # finite losses can have gradients that are not: the norm tells before the weights are saved
+            norms[self._of(player, "gradient_norm")] = tf.linalg.global_norm(flat[:len(own)])
             self._update(player, flat[:len(own)])
             flat = flat[len(own):]
-        scalars = {f"{name}_loss" if len(players) > 1 else "loss": value for name, value in losses.items()} | logs
+        scalars = {self._of(player, "loss"): losses[player.name] for player in players} | logs
         means = self.cluster.mean([tf.stack([tf.cast(value, tf.float32) for value in scalars.values()])], "logs")[0]
         named = dict(zip(scalars, tf.unstack(means, len(scalars)))) | norms
         self.task.observe(named)
         return named
+
+    def _of(self, player, name: str) -> str:
+        """A player's figure by name; the only player needs no name."""
+        return f"{player.name}_{name}" if len(self.task.players) > 1 else name
 
     def _update(self, player, gradients):
         optimizer, settings = self.optimizers[player.name], player.optimizer
