@@ -59,7 +59,7 @@ def measure(recipe, seconds: float) -> dict:
     from gaudi import pipeline, step as steps, task as tasks
     with cluster.together():
         task = tasks.build(recipe)
-        task.gather = cluster.gather
+        task.gather, task.mean = cluster.gather, cluster.mean
         source = task.sources()["train"]
     plan = schedule.unroll(recipe.train, schedule.batches_of(source.size, recipe.train.global_batch), ranks.size)
     train_step = steps.TrainStep(task, cluster, plan)

@@ -36,7 +36,7 @@ def open_run(folder, overrides=()) -> Finished:
     from gaudi import checkpoint, task as tasks
     with cluster.together():
         task = tasks.build(recipe)
-        task.gather = cluster.gather
+        task.gather, task.mean = cluster.gather, cluster.mean
         checkpoints = checkpoint.Checkpoints(run.checkpoints, task.checkpointed, keep=2)
         if not checkpoints.names():
             raise UserError(f"{folder}: has no checkpoint yet; train it first: gaudi train {run.config_file}")

@@ -35,7 +35,7 @@ def train(recipe, folder) -> dict:
     from gaudi import checkpoint, pipeline, step as steps, task as tasks
     with cluster.together():
         task = tasks.build(recipe)
-        task.gather = cluster.gather
+        task.gather, task.mean = cluster.gather, cluster.mean
         sources = task.sources()
     cluster.agree(facts_of(recipe, sources))
     # 4. What is to be done, and what was done already.

@@ -80,10 +80,13 @@ class Task:
     players: list[Player]
     checkpointed: dict[str, Any]
     monitor: tuple[str, str] = ("loss", "min")
+    fitted: dict[str, np.ndarray] = {}  # what `fit` gave, before `evaluate` and `serving` are called
 
     def __init__(self, config: Recipe):
         self.config = config
-        self.gather: Callable = lambda tensor: tensor  # the loop puts the cluster's gather here
+        # The loop puts the cluster's own here: rows of all ranks, and element-wise means over ranks, both with gradients.
+        self.gather: Callable = lambda tensor: tensor
+        self.mean: Callable = lambda tensors, label="mean": list(tensors)
 
     def sources(self) -> dict[str, Source]:
         """The data: `train`, `validation` and, where judged on its own data, `test`."""
@@ -115,6 +118,13 @@ class Task:
     def predict(self, batch):
         """Traced: {name: [b, ...]}: what `evaluate` needs of each example."""
         raise NotImplementedError
+
+    def fit(self, outputs_of: Callable[[str], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """What the trained network's answers to its own data settle: thresholds, class means, a forest, as named arrays.
+
+        Asked for once a checkpoint, before it is judged or exported; both find the answer in `fitted`.
+        """
+        return {}
 
     def evaluate(self, outputs_of: Callable[[str], dict[str, np.ndarray]], folder: Path | None) -> dict:
         """Judge the trained model: figures for metrics.json, pictures into `folder` (None: write nothing).
