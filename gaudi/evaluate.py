@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from gaudi import finished, page, run as runs
+from gaudi import finished, fitting, page, run as runs
 
 
 def evaluate(folder, overrides=()) -> dict:
@@ -19,6 +19,7 @@ def evaluate(folder, overrides=()) -> dict:
     pictures = opened.run.folder / "pictures" if cluster.is_main else None
     if pictures:
         pictures.mkdir(exist_ok=True)
+    fitting.fit(opened, lambda: sources)
     runner = Outputs(task, sources, cluster, recipe)
     with cluster.together():
         metrics = task.evaluate(runner, pictures)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gaudi import finished, page, run as runs
+from gaudi import finished, fitting, page, run as runs
 from gaudi.errors import UserError
 
 CLEAN_PROCESS = Path(__file__).with_name("reload.py")
@@ -26,6 +26,7 @@ class ExportDiffers(RuntimeError):
 def export(folder, overrides=()) -> dict:
     """Write export/VERSION and its model card; raises where the reloaded model differs. Returns the card."""
     opened = finished.open_run(folder, [*overrides, "precision=float32"])
+    fitting.fit(opened, opened.task.sources)
     serving = opened.task.serving()
     target = opened.run.folder / "export" / str(opened.recipe.export.version)
     scratch = target.with_name(f".{target.name}.partial")
