@@ -1,0 +1,95 @@
+"""Training views of a prepared signature: what one hand changes from one signing to the next, and nothing else.
+
+Small affine maps, elastic bends, thicker or thinner strokes, a patch of missing ink. Mirror flips, strong shears and
+large turns are no option: they make another signature out of one.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from models.extractor import align
+
+KNOTS = (4, 7)  # of the elastic grid, rows and columns
+
+
+def view(image, seed, settings, network):
+    """uint8 [height, width], ink 0..255, of one uint8 [h, w] image: aligned, then varied by int32 [2] `seed` alone."""
+    draws = tf.random.stateless_uniform([16], seed, -1.0, 1.0)
+    ink = align.ink_of(tf.cast(image, tf.float32)[None] / 255.0)
+    ink = thickened(ink, draws[0] * settings.thickness)
+    maps = align.frame(ink, network) @ jitter(draws[1:7], settings, network)
+    drawn = align.sample(ink, maps, network.height, network.width)[0]
+    drawn = bent(drawn, fold(seed, 1), settings.bend)
+    drawn = patched(drawn, draws[7:13], settings)
+    return tf.cast(tf.round(drawn * 255.0), tf.uint8)
+
+
+def plain(image, network):
+    """uint8 [height, width], ink 0..255: aligned only."""
+    return tf.cast(tf.round(align.aligned(tf.cast(image, tf.float32)[None] / 255.0, network)[0] * 255.0), tf.uint8)
+
+
+def fold(seed, number: int):
+    """Another int32 [2] seed."""
+    return tf.random.experimental.stateless_fold_in(seed, number)
+
+
+def jitter(draws, settings, network):
+    """float32 [1, 3, 3]: turn, slant, scale, stretch and shift about the frame's centre, from draws [6] in -1..1."""
+    turn, slant = draws[0] * settings.turn, draws[1] * settings.slant
+    scale, stretch = draws[2] * settings.scale, draws[3] * settings.stretch
+    x, y = draws[4] * settings.shift * network.width, draws[5] * settings.shift * network.height
+    along, across = tf.exp(scale + stretch / 2.0), tf.exp(scale - stretch / 2.0)
+    cosine, sine = tf.cos(turn), tf.sin(turn)
+    a, b = cosine * along, (cosine * slant - sine) * across
+    c, d = sine * along, (sine * slant + cosine) * across
+    middle_x, middle_y = (network.width - 1) / 2.0, (network.height - 1) / 2.0
+    left = middle_x + x - a * middle_x - b * middle_y
+    top = middle_y + y - c * middle_x - d * middle_y
+    return tf.reshape(tf.stack([a, b, left, c, d, top, 0.0, 0.0, 1.0]), [1, 3, 3])
+
+
+def thickened(ink, pixels):
+    """Ink [1, h, w] with strokes wider (pixels > 0) or thinner by up to two pixels; between whole pixels, both mixed."""
+    wider = tf.nn.max_pool2d(ink[..., None], 3, 1, "SAME")[..., 0]
+    thinner = 1.0 - tf.nn.max_pool2d(1.0 - ink[..., None], 2, 1, "SAME")[..., 0]
+    other = tf.where(pixels > 0, wider, thinner)
+    share = tf.abs(pixels) / 2.0
+    return ink + share * (other - ink)
+
+
+def bent(drawn, seed, strength: float):
+    """Ink [h, w] bent by a smooth random field: knots move by `strength` of the width (standard deviation)."""
+    if not strength:
+        return drawn
+    height, width = drawn.shape
+    knots = tf.random.stateless_normal([1, *KNOTS, 2], seed) * (strength * width)
+    field = tf.image.resize(knots, [height, width], "bicubic")[0]
+    rows = tf.cast(tf.range(height), tf.float32)[:, None] + field[..., 0]
+    columns = tf.cast(tf.range(width), tf.float32)[None] + field[..., 1]
+    return bilinear(drawn, rows, columns)
+
+
+def bilinear(drawn, rows, columns):
+    """[h, w] of drawn [h, w] at float rows and columns [h, w]; what lies outside repeats the edge."""
+    height, width = drawn.shape
+    rows, columns = tf.clip_by_value(rows, 0.0, height - 1.001), tf.clip_by_value(columns, 0.0, width - 1.001)
+    top, left = tf.floor(rows), tf.floor(columns)
+    down, right = rows - top, columns - left
+    corner = tf.cast(top, tf.int32) * width + tf.cast(left, tf.int32)
+    flat = tf.reshape(drawn, [-1])
+    upper = tf.gather(flat, corner) * (1.0 - right) + tf.gather(flat, corner + 1) * right
+    lower = tf.gather(flat, corner + width) * (1.0 - right) + tf.gather(flat, corner + width + 1) * right
+    return upper * (1.0 - down) + lower * down
+
+
+def patched(drawn, draws, settings):
+    """Ink [h, w], for a share of images without the ink of one rectangle; draws [6] in -1..1."""
+    height, width = drawn.shape
+    share = (draws + 1.0) / 2.0
+    half_x = 0.5 * settings.patch * width * (0.3 + 0.7 * share[1])
+    half_y = 0.5 * settings.patch * width * (0.3 + 0.7 * share[2])
+    inside = ((tf.abs(tf.cast(tf.range(height), tf.float32) - share[3] * height) < half_y)[:, None]
+              & (tf.abs(tf.cast(tf.range(width), tf.float32) - share[4] * width) < half_x)[None])
+    return tf.where(inside & (share[0] < settings.dropout), 0.0, drawn)
