@@ -131,7 +131,8 @@ def load(path, overrides=(), tiny=False) -> Recipe:
     tiny_values = values.pop("tiny", None) or {}
     if not isinstance(tiny_values, dict):
         raise UserError(f"{path}: tiny: must be a block of keys, not {tiny_values!r}")
-    config = config_class(values.get("model"), path)
+    given = parse_overrides(overrides)
+    config = config_class(given.get("model", values.get("model")), "argument" if "model" in given else path)
 
     def place(key):
         return f"{path}:{lines[key]}" if key in lines else str(path)
@@ -142,8 +143,8 @@ def load(path, overrides=(), tiny=False) -> Recipe:
         recipe = fill(config, values, lambda key: place(f"tiny.{key}" if f"tiny.{key}" in lines else key))
     elif tiny_values:
         fill(config, merge(values, tiny_values), lambda key: place(f"tiny.{key}" if f"tiny.{key}" in lines else key))
-    if overrides:
-        values = merge(values, parse_overrides(overrides))
+    if given:
+        values = merge(values, given)
         recipe = fill(config, values, lambda key: "argument" if _given(key, overrides) else place(key))
     recipe.check()
     return recipe
