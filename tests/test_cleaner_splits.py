@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gaudi.errors import UserError
-from models.cleaner import data, splits
+from models.cleaner import signatures as data, splits
 from models.cleaner.config import CleanerData, Config
 from models.signatures import cedar
 
@@ -106,9 +106,9 @@ def test_digest_sees_a_changed_file(folder):
 
 def test_loading_prepares_paper_white_and_ink_black(folder):
     settings = CleanerData(root=str(folder), size=96)
-    signatures = data.load(splits.listing(config(root=str(folder)))["train"], "train", settings)
-    assert signatures.images.shape == (10, 96, 96) and signatures.images.dtype == np.uint8
-    assert signatures.images.min() == 0 and (signatures.images == 255).mean() > 0.5
+    loaded = data.load(splits.listing(config(root=str(folder)))["train"], "train", settings)
+    assert loaded.images.shape == (10, 96, 96) and loaded.images.dtype == np.uint8
+    assert loaded.images.min() == 0 and (loaded.images == 255).mean() > 0.5
 
 
 def test_unusable_files_are_named_or_left_out(folder):

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from models.cleaner import losses
 from models.cleaner.grid import grid
+from models.cleaner.verifier import verification
 from models.ink.prepare import otsu_threshold
 
 PAPER, MIDDLE = 255, 127
@@ -35,6 +36,11 @@ def judge(source, outputs: dict[str, np.ndarray], config, folder: Path | None) -
                                 for name, row in rows.items()},
                "pairs": len(dirty), "writers": len(set(groups)),
                "ink_share": float((clean <= MIDDLE).mean())}
+    seen = slice(None, None, pairs)  # the first version of every signature
+    removed = np.stack([without_lines(image) for image in dirty[seen]])
+    verified = verification(source.signatures.items, {"clean": clean[seen], "dirty": dirty[seen], "line removal": removed,
+                                                      "cleaned": outputs["cleaned"][seen]}, config.evaluation.bootstrap)
+    figures |= {"verification": verified} if verified else {}
     if folder:
         write_pictures(folder, dirty, outputs["cleaned"], clean, rows["cleaned"]["ink_f"], config.evaluation.pictures)
     return figures

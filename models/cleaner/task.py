@@ -59,6 +59,11 @@ class Task(task.Task):
         cleaned = np.rint(self._clean(few).numpy() * 255.0).astype(np.uint8)
         return {"pairs": grid([few["dirty"].numpy()[..., 0], cleaned, few["clean"].numpy()[..., 0]])}
 
+    def show(self, batch):
+        """The first examples as rows of dirty | clean."""
+        few = [batch[name].numpy()[:4 * self.config.evaluation.pictures, :, :, 0] for name in ("dirty", "clean")]
+        return {"pairs": grid(few, across=4)}
+
     def evaluate(self, outputs_of, folder):
         """Figures on the frozen test pairs beside the baselines', and the verification EER; see judge.py."""
         outputs = outputs_of("test")
