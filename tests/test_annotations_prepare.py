@@ -29,10 +29,12 @@ def coco_folder(root, pages=24, boxes=None, **sizes):
     for number in range(pages):
         pixels = page_image(number, **sizes)
         Image.fromarray(pixels).save(root / "images" / f"p{number:02d}.png")
-        rows.append({"id": number, "file_name": f"p{number:02d}.png", "height": pixels.shape[0], "width": pixels.shape[1]})
+        rows.append({"id": number, "file_name": f"p{number:02d}.png", "height": pixels.shape[0],
+                     "width": pixels.shape[1]})
         for category, bbox in boxes or [(1, [20 + number, 200, 60, 25]), (2, [100, 30.5, 40, 10])]:
             annotations.append({"id": len(annotations), "image_id": number, "category_id": category, "bbox": bbox})
-    data = {"categories": [{"id": 1, "name": "signature"}, {"id": 2, "name": "date"}], "images": rows, "annotations": annotations}
+    data = {"categories": [{"id": 1, "name": "signature"}, {"id": 2, "name": "date"}], "images": rows,
+            "annotations": annotations}
     (root / "all.json").write_text(json.dumps(data))
     return data
 
@@ -58,7 +60,8 @@ def test_round_trip_to_the_same_boxes(prepared):
             number = int(image["file_name"][-6:-4])
             seen.add(number)
             assert boxes.tolist() == [[1, 200, 20 + number, 225, 80 + number], [2, 30.5, 100, 40.5, 140]]
-            record = list(tf.data.TFRecordDataset(str(root / "out" / image["shard"])).as_numpy_iterator())[image["record"]]
+            records = tf.data.TFRecordDataset(str(root / "out" / image["shard"])).as_numpy_iterator()
+            record = list(records)[image["record"]]
             feature = tf.train.Example.FromString(record).features.feature
             assert np.allclose(feature["image/object/bbox/xmin"].float_list.value, boxes[:, 2] / 240)
             assert list(feature["image/object/class/label"].int64_list.value) == [1, 2]
@@ -72,7 +75,8 @@ def test_reported_and_repeatable(prepared):
     assert "train: 20 pages, 20 signature, 20 date" in done.out and "validation: 2 pages" in done.out
     again = must("data", "prepare", "documents", root / "in", "--out", root / "out", "--shard-pages", 8)
     assert "is there already" in again.out
-    assert "holds another data set" in refused("data", "prepare", "documents", root / "in", "--out", root / "out", "--seed", 2)
+    assert "holds another data set" in refused("data", "prepare", "documents", root / "in", "--out", root / "out",
+                                               "--seed", 2)
 
 
 def test_an_interrupted_preparation_continues(prepared, tmp_path):
@@ -139,7 +143,8 @@ def test_box_faults(box, kind, kept):
 def test_duplicates_and_other_sizes():
     from pathlib import Path
     box = Box("date", 10, 10, 30, 50)
-    boxes, findings = audit.repaired(Page(Path("p"), [box, box, box._replace(label="signature")], (100, 200)), 200, 400, CLASSES)
+    boxes, findings = audit.repaired(Page(Path("p"), [box, box, box._replace(label="signature")], (100, 200)), 200,
+                                     400, CLASSES)
     assert [finding.kind for finding in findings] == ["duplicate"]
     assert boxes[0] == Box("date", 20, 20, 60, 100), "the page is twice as large as annotated, so is the box"
     _, findings = audit.repaired(Page(Path("p"), [box], (100, 200)), 200, 200, CLASSES)
@@ -209,7 +214,8 @@ def test_near_duplicates_never_straddle(tmp_path):
             pixels[5, 5] = 100 * noise
             Image.fromarray(pixels).save(root / "images" / split / f"{number}.png")
             (root / "labels" / split / f"{number}.txt").write_text("0 0.5 0.5 0.2 0.1\n")
-    done = must("data", "prepare", "documents", root, "--out", tmp_path / "out", "--classes", "signature", "--validation", 0)
+    done = must("data", "prepare", "documents", root, "--out", tmp_path / "out", "--classes", "signature",
+                "--validation", 0)
     assert "near-duplicate: 10" in done.out and "train: 10 pages" in done.out and "test: 2 pages" in done.out
 
 

@@ -67,7 +67,8 @@ def signverod(root, train=None, ids="200,400,5,a.png\n"):
     (root / "test.csv").write_text("area,bbox,category_id,id,image_id\n")
 
 
-@pytest.mark.parametrize("kind,write", [("coco", coco), ("voc", voc), ("yolo", yolo), ("vott", vott), ("signverod", signverod)])
+@pytest.mark.parametrize("kind,write", [("coco", coco), ("voc", voc), ("yolo", yolo), ("vott", vott), ("signverod",
+                                                                                                       signverod)])
 def test_every_format_tells_the_same_boxes(root, kind, write):
     write(root)
     pages = formats.read(root)

@@ -26,7 +26,8 @@ def read(root: Path, kind: str = "auto", classes: list[str] | None = None) -> li
         raise UserError(f"{root}: no {kind} annotations in it")
     reader = {"coco": read_coco, "voc": read_voc, "yolo": read_yolo, "vott": read_vott, "signverod": read_signverod,
               "tfrecord": read_records}[kind]
-    pages = reader.read(files[kind], folder, classes) if kind in ("yolo", "tfrecord") else reader.read(files[kind], folder)
+    named = (classes,) if kind in ("yolo", "tfrecord") else ()
+    pages = reader.read(files[kind], folder, *named)
     if not pages:
         raise UserError(f"{root}: {kind} annotations without a page")
     return pages
@@ -42,7 +43,8 @@ def candidates(root: Path) -> dict[str, list[Path]]:
             "vott": [path for path in json_files if read_vott.is_vott(path)],
             "voc": [path for path in every if path.suffix.lower() == ".xml"],
             "yolo": [path for path in every if path.suffix.lower() == ".txt" and _is_yolo(path)],
-            "tfrecord": [path for path in every if ".tfrecord" in path.name.lower() or path.suffix.lower() == ".record"]}
+            "tfrecord": [path for path in every if ".tfrecord" in path.name.lower()
+                         or path.suffix.lower() == ".record"]}
 
 
 def recognised(files: dict[str, list[Path]], root: Path) -> str:

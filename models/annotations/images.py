@@ -14,7 +14,7 @@ from models.ink.files import LARGEST_AREA, UnreadableImage, read_gray
 
 KEPT = {"JPEG": ("L", "RGB"), "PNG": ("1", "L", "RGB", "P")}  # what TensorFlow decodes as Pillow does
 HASH_SIDE = 16   # the fingerprint has 16 x 16 bits
-NEAR_BITS = 40   # of 256; on Tobacco800 all nearest pairs below were one letter or form twice, unlike pages differ in 60 and more
+NEAR_BITS = 40   # of 256; on Tobacco800 the pairs below are one letter or form twice, other pages differ in 60 and more
 
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, OverflowError, EOFError,
                    Image.DecompressionBombError)
@@ -45,7 +45,8 @@ def encode(page: Page, largest_side: int = 0) -> Encoded:
     fingerprint_of = fingerprint(pixels)
     if largest_side and max(height, width) > largest_side:
         scale = largest_side / max(height, width)
-        pixels = cv2.resize(pixels, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
+        pixels = cv2.resize(pixels, (max(1, round(width * scale)), max(1, round(height * scale))),
+                            interpolation=cv2.INTER_AREA)
         keep = False
     if not keep:
         data, format_name = _png(pixels), "PNG"
@@ -74,7 +75,7 @@ def _opened(page, data):
     except _DECODER_ERRORS as error:
         raise UnreadableImage(page.name, f"damaged image ({' '.join(str(error).split())})") from None
     if picture.width * picture.height > LARGEST_AREA:
-        raise UnreadableImage(page.name, f"{picture.width}x{picture.height} pixels, at most {LARGEST_AREA:,} in all are allowed")
+        raise UnreadableImage(page.name, f"{picture.width}x{picture.height} pixels, at most {LARGEST_AREA:,} in all")
     return picture, picture.getexif().get(0x0112, 1) == 1
 
 

@@ -61,8 +61,8 @@ def prepare(wishes: Wishes, check_only: bool = False) -> list[str]:
         return _already_there(out, identity)
     scratch = out.with_name(f".{out.name}.partial")
     surveyed = survey(pages, scratch, write=not check_only)
-    splits = splitting.divide(surveyed.pages, surveyed.fingerprints, {"validation": wishes.validation, "test": wishes.test},
-                              wishes.seed)
+    shares = {"validation": wishes.validation, "test": wishes.test}
+    splits = splitting.divide(surveyed.pages, surveyed.fingerprints, shares, wishes.seed)
     left_out, near = splitting.straddling(splits, surveyed.pages, surveyed.fingerprints)
     if wishes.duplicates == "keep":
         left_out[:] = False
@@ -124,7 +124,8 @@ def survey(pages: list[Page], scratch: Path, write: bool) -> Surveyed:
     if stream:
         stream.close()
     good = [page for page in pages if "error" not in seen[page.name]]
-    bad = [audit.Finding("unreadable", page.name, seen[page.name]["error"]) for page in pages if "error" in seen[page.name]]
+    bad = [audit.Finding("unreadable", page.name, seen[page.name]["error"]) for page in pages
+           if "error" in seen[page.name]]
     prints = np.array([list(bytes.fromhex(seen[page.name]["fingerprint"])) for page in good], np.uint8).reshape(-1, 32)
     return Surveyed(good, [tuple(seen[page.name]["size"]) for page in good], prints, bad)
 

@@ -30,7 +30,8 @@ def read_file(file: Path, root: Path) -> list[Page]:
             if row.get("iscrowd"):
                 continue
             if row["image_id"] not in pages:
-                raise UserError(f"{file}: annotation {row.get('id')} is for image id {row['image_id']}, which is not listed")
+                raise UserError(f"{file}: annotation {row.get('id')} is for image id {row['image_id']}, "
+                                "which is not listed")
             if row["category_id"] not in labels:
                 raise UserError(f"{file}: annotation {row.get('id')} has category id {row['category_id']}; "
                                 f"known are {', '.join(map(str, labels))}")
@@ -47,4 +48,5 @@ def _page(row, file, root):
     if size is None:
         raise UserError(f"{file}: image {name} has no height and width; its boxes are in pixels of them")
     split = split_of(*file.stem.replace("-", "_").split("_"), *Path(name).parts[:-1], file.parent.name)
-    return Page(find_image(name, file.parent, root), annotated=size, frame=int(row.get("page", frame + 1)) - 1, split=split)
+    return Page(find_image(name, file.parent, root), annotated=size, frame=int(row.get("page", frame + 1)) - 1,
+                split=split)

@@ -47,7 +47,8 @@ def _page(feature, place, file, position, split, names):
         raise UserError(f"{place}: has no image/encoded")
     corners = [list(feature[f"image/object/bbox/{key}"].float_list.value) for key in CORNERS]
     if len({len(column) for column in corners}) != 1:
-        raise UserError(f"{place}: {', '.join(f'{len(c)} {k}' for c, k in zip(corners, CORNERS))}: they must be as many")
+        counts = ", ".join(f"{len(column)} {key}" for column, key in zip(corners, CORNERS))
+        raise UserError(f"{place}: {counts}: they must be as many")
     labels = _labels(feature, len(corners[0]), names, place)
     name = feature["image/filename"].bytes_list.value or feature["image/source_id"].bytes_list.value
     name = name[0].decode("utf-8", "replace") if name and name[0] else f"{position:06d}"

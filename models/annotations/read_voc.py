@@ -20,8 +20,9 @@ def _page(file, root, listed):
     tree = _parse(file)
     name, frame = frame_of(tree.findtext("filename") or file.stem)
     size = tree.find("size")
-    annotated = tuple(int(number(_text(size, key, file), file)) for key in ("height", "width")) if size is not None else None
-    if annotated is None or 0 in annotated:
+    sides = ("height", "width") if size is not None else ()
+    annotated = tuple(int(number(_text(size, key, file), file)) for key in sides)
+    if not annotated or 0 in annotated:
         raise UserError(f"{file}: no <size> with width and height; the boxes are in pixels of them")
     boxes = [_box(item, file) for item in tree.findall("object")]
     split = listed.get(file.stem) or split_of(*reversed(file.relative_to(root).parts[:-1]))

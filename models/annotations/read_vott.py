@@ -37,4 +37,5 @@ def _page(entry, file, root):
         corner = {key: number(value, file) for key, value in region["boundingBox"].items()}
         top, left = corner["top"], corner["left"]
         boxes += [Box(str(tag), top, left, top + corner["height"], left + corner["width"]) for tag in region["tags"]]
-    return Page(find_image(name, file.parent, root), boxes, size, frame, split_of(*file.stem.split("_"), file.parent.name))
+    split = split_of(*file.stem.split("_"), file.parent.name)
+    return Page(find_image(name, file.parent, root), boxes, size, frame, split)

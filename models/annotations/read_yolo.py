@@ -62,7 +62,8 @@ def _boxes(file, names):
             raise UserError(f"{file}:{place}: {len(fields)} fields, `class x y width height` has 5 "
                             "(polygons are not read; export boxes)")
         x, y, width, height = (number(value, f"{file}:{place}") for value in fields[1:5])
-        boxes.append(Box(_name(fields[0], names, f"{file}:{place}"), y - height / 2, x - width / 2, y + height / 2, x + width / 2))
+        label = _name(fields[0], names, f"{file}:{place}")
+        boxes.append(Box(label, y - height / 2, x - width / 2, y + height / 2, x + width / 2))
     return boxes
 
 
@@ -70,7 +71,8 @@ def _name(text, names, place):
     if not text.isdigit():
         raise UserError(f"{place}: the class must be a whole number, not {text!r}")
     if names is None:
-        raise UserError(f"{place}: nothing names class {text}; add classes.txt or give --classes, such as --classes signature")
+        raise UserError(f"{place}: nothing names class {text}; add classes.txt or give --classes, "
+                        "such as --classes signature")
     if int(text) >= len(names):
         raise UserError(f"{place}: class {text} is not known; there are {len(names)} names: {', '.join(names)}")
     return names[int(text)]

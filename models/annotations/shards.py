@@ -120,8 +120,8 @@ def example(encoded, name: str, boxes: list[Box], classes: list[str]) -> bytes:
         return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 
     def texts(values):
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value if isinstance(value, bytes) else value.encode()
-                                                                    for value in values]))
+        rows = [value if isinstance(value, bytes) else value.encode() for value in values]
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=rows))
 
     height, width = encoded.height, encoded.width
     areas = [(box.ymax - box.ymin) * (box.xmax - box.xmin) for box in boxes]

@@ -40,7 +40,11 @@ def _draw(splits, together, names, name, wanted, seed):
     for index, group in enumerate(together):
         if splits[index] == "train":
             members.setdefault(int(group), []).append(index)
-    order = sorted(members.values(), key=lambda rows: hashlib.sha256(f"{seed} {name} {names[rows[0]]}".encode()).digest())
+
+    def lot(rows):
+        return hashlib.sha256(f"{seed} {name} {names[rows[0]]}".encode()).digest()
+
+    order = sorted(members.values(), key=lot)
     moved = 0
     for rows in order[:-1]:
         if moved + len(rows) / 2 > wanted:

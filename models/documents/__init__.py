@@ -1,1 +1,1 @@
-"""Synthetic document pages with annotated signatures, initials, redactions and dates, and the preparation of real ones."""
+"""Synthetic pages with signatures, initials, redactions and dates, and the command that prepares real ones."""

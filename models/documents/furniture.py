@@ -12,7 +12,8 @@ from models.documents.hands import pick
 from models.documents.sheet import Sheet, turned
 
 CLOSINGS = {"train": ("Sincerely,", "Yours truly,", "Very truly yours,", "Cordially,", "Signed:", "By:", "Signature:"),
-            "test": ("Regards,", "Respectfully,", "Faithfully yours,", "Authorised signature", "For the company:", "Signed by")}
+            "test": ("Regards,", "Respectfully,", "Faithfully yours,", "Authorised signature", "For the company:",
+                     "Signed by")}
 STAMP_WORDS = {"train": ("RECEIVED", "PAID", "COPY", "APPROVED", "FILED", "ENTERED"),
                "test": ("CONFIDENTIAL", "DRAFT", "ORIGINAL", "CERTIFIED", "VOID")}
 WRITERS = 400  # different people who sign a part's pages
@@ -31,8 +32,9 @@ def name_of(rng, part: str) -> str:
 def signature(sheet: Sheet, x: float, y: float, width: float | None = None) -> None:
     """A signature around x, y (its middle)."""
     rng = sheet.rng
-    width = width or float(np.exp(rng.uniform(np.log(90), np.log(330))))
-    ink = hands.signature(sheet.part, int(rng.integers(WRITERS)), int(rng.integers(hands.VARIANTS)), width * sheet.unit, rng)
+    width = width or float(np.exp(rng.uniform(np.log(105), np.log(380))))
+    ink = hands.signature(sheet.part, int(rng.integers(WRITERS)), int(rng.integers(hands.VARIANTS)),
+                          width * sheet.unit, rng)
     sheet.mark("signature", ink, x, y, rng.normal(3, 5))
 
 
@@ -148,8 +150,8 @@ def table(sheet: Sheet, x: float, y: float, width: float, rows: int) -> float:
             sheet.line(x, y + row * step, x + width, y + row * step)
         for left, right in zip(edges[:-1], edges[1:]):
             if row < rows and right - left > 60 and rng.random() < 0.8:
-                sheet.text(left + 5, y + row * step + 3, sheet.phrase()[:max(3, int((right - left) / sheet.size * 1.6))],
-                           sheet.size * 0.85)
+                fits = max(3, int((right - left) / sheet.size * 1.6))
+                sheet.text(left + 5, y + row * step + 3, sheet.phrase()[:fits], sheet.size * 0.85)
     if ruled and rng.random() < 0.7:
         for edge in edges:
             sheet.line(edge, y, edge, y + rows * step)
@@ -192,7 +194,8 @@ def scan_marks(sheet: Sheet) -> None:
     if rng.random() < 0.3:
         sheet.text(rng.uniform(450, 900), bottom - 30, str(rng.integers(1, 99)))
     if rng.random() < 0.25:
-        sheet.text(rng.uniform(600, 800), bottom - rng.uniform(30, 70), f"{rng.integers(10**7, 10**9)}", rng.uniform(18, 28))
+        sheet.text(rng.uniform(600, 800), bottom - rng.uniform(30, 70), f"{rng.integers(10**7, 10**9)}",
+                   rng.uniform(18, 28))
     if rng.random() < 0.25:
         for share in rng.uniform(0.1, 0.9, 2):
             x, y, r = rng.uniform(12, 40) * u, share * bottom * u, rng.uniform(8, 14) * u

@@ -79,7 +79,8 @@ def _smooth(points, steps=6):
     ends = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     p0, p1, p2, p3 = (ends[k:len(ends) - 3 + k, None] for k in range(4))
     t = np.linspace(0, 1, steps, endpoint=False)[None, :, None]
-    curve = 0.5 * (2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t ** 2 + (3 * p1 - p0 - 3 * p2 + p3) * t ** 3)
+    square, cube = 2 * p0 - 5 * p1 + 4 * p2 - p3, 3 * p1 - p0 - 3 * p2 + p3
+    curve = 0.5 * (2 * p1 + (p2 - p0) * t + square * t ** 2 + cube * t ** 3)
     return np.concatenate([curve.reshape(-1, 2), points[-1:]])
 
 
@@ -123,7 +124,8 @@ def date(height: float, rng: np.random.Generator) -> np.ndarray:
     name = words.MONTHS.split()[month - 1]
     short = f"{year % 100:02d}"
     texts = (f"{month}/{day}/{short}", f"{day}/{month}/{year}", f"{day}-{month}-{short}", f"{day}.{month}.{year}",
-             f"{name[:3]} {day}, {year}", f"{name} {day}, {year}", f"{day} {name[:3]} '{short}", f"{year}-{month:02d}-{day:02d}")
+             f"{name[:3]} {day}, {year}", f"{name} {day}, {year}", f"{day} {name[:3]} '{short}",
+             f"{year}-{month:02d}-{day:02d}")
     return written(pick(rng, texts), height, rng)
 
 
@@ -143,7 +145,7 @@ def _initials(writer: int, variant: int) -> np.ndarray:
 def signature(part: str, writer: int, variant: int, width: float, rng) -> np.ndarray:
     """A signature scaled to `width` pixels (narrower where it would become too high), coverage uint8 [h, w]."""
     ink = _signature(FIRST_WRITER[part] + writer, variant)
-    scale = min(width / ink.shape[1], 0.75 * width / ink.shape[0])
+    scale = min(width / ink.shape[1], 0.5 * width / ink.shape[0])
     return _scaled(ink, scale, rng)
 
 

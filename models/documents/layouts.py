@@ -1,4 +1,4 @@
-"""The kinds of pages: each function fills a Sheet. Some kinds are kept for the test, so that it holds unseen layouts."""
+"""The kinds of pages: each function fills a Sheet. Some are kept for the test, so that it holds unseen layouts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def contract(sheet: Sheet) -> None:
     for column in range(rng.integers(0, 3)):
         furniture.signature_block(sheet, left + 420 * column, y + 10, rng.random() < 0.85)
     for _ in range(rng.integers(0, 5)):
-        furniture.initials(sheet, rng.choice([rng.uniform(25, 70), rng.uniform(860, 970)]), rng.uniform(0.1, 0.97) * sheet.bottom)
+        margin = rng.choice([rng.uniform(25, 70), rng.uniform(860, 970)])
+        furniture.initials(sheet, margin, rng.uniform(0.1, 0.97) * sheet.bottom)
 
 
 def form(sheet: Sheet) -> None:

@@ -14,7 +14,7 @@ LEAST_LEFT = 0.25  # of a mark's dark pixels that must have outlived the scan, e
 FAINT = 0.93       # of the paper's brightness; darker is ink
 
 
-def make(seed: int, part: str, number: int, height: int = 1000, width: int = 1000) -> tuple[np.ndarray, list[Box], bool]:
+def make(seed: int, part: str, number: int, height=1000, width=1000) -> tuple[np.ndarray, list[Box], bool]:
     """Page `number` of a part: uint8 [height, width], boxes in pixels, and whether it has only two tones.
 
     It depends on (seed, part, number) and the size alone. Parts share no writer; the test shares no font, word or
@@ -41,7 +41,8 @@ def _distract(sheet: Sheet) -> None:
     """Stamps and handwriting that is no signature, and now and then more of what is to be found."""
     rng = sheet.rng
     for _ in range(rng.poisson(0.5)):
-        furniture.note(sheet, rng.uniform(100, 900), rng.choice([rng.uniform(20, 110), rng.uniform(120, sheet.bottom - 40)]))
+        y = rng.choice([rng.uniform(20, 110), rng.uniform(120, sheet.bottom - 40)])
+        furniture.note(sheet, rng.uniform(100, 900), y)
     for _ in range(rng.poisson(0.35)):
         furniture.stamp(sheet, rng.uniform(120, 880), rng.uniform(60, sheet.bottom - 60))
     if rng.random() < 0.15:
@@ -49,7 +50,8 @@ def _distract(sheet: Sheet) -> None:
     if rng.random() < 0.15:
         furniture.initials(sheet, rng.uniform(40, 960), rng.uniform(30, sheet.bottom - 30))
     if rng.random() < 0.12:
-        furniture.redactions(sheet, rng.uniform(60, 200), rng.uniform(80, sheet.bottom - 250), 700, int(rng.integers(1, 5)))
+        top = rng.uniform(80, sheet.bottom - 250)
+        furniture.redactions(sheet, rng.uniform(60, 200), top, 700, int(rng.integers(1, 5)))
 
 
 def encode(page: np.ndarray, two_tones: bool) -> tuple[bytes, str]:

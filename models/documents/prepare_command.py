@@ -13,8 +13,9 @@ def command(arguments) -> int:
     """Run with the arguments behind `documents`; prints what was found and what was written."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow only writes the records here
     options = _parser().parse_args(arguments)
-    wishes = prepare.Wishes(options.source, options.out, options.format, options.classes or [], _pairs(options.rename, "--rename"),
-                            _pairs(options.split, "--split"), options.validation, options.test, options.duplicates,
+    renamed, splits = _pairs(options.rename, "--rename"), _pairs(options.split, "--split")
+    wishes = prepare.Wishes(options.source, options.out, options.format, options.classes or [], renamed, splits,
+                            options.validation, options.test, options.duplicates,
                             options.on_corrupt, options.shard_pages, options.largest_side, options.seed)
     for name, share in (("--validation", wishes.validation), ("--test", wishes.test)):
         if not 0 <= share <= 0.5:
@@ -34,7 +35,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser():
-    parser = _Parser(prog="gaudi data prepare documents", description="Turns annotated pages into sharded TFRecords with "
+    parser = _Parser(prog="gaudi data prepare documents",
+                     description="Turns annotated pages into sharded TFRecords with "
                      "an index: COCO JSON, Pascal VOC XML, YOLO text, VoTT JSON, SignVerOD's CSV, TFRecords.")
     parser.add_argument("source", help="folder (or file) with the annotations; images beside or below it")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write; appears when all is done")
@@ -42,7 +44,8 @@ def _parser():
     parser.add_argument("--classes", nargs="+", metavar="NAME", help="class names in the order of their numbers")
     parser.add_argument("--rename", nargs="+", metavar="OLD=NEW", default=[], help="labels, such as paraphe=initials")
     parser.add_argument("--split", nargs="+", metavar="OLD=NEW", default=[], help="splits, such as validation=test")
-    parser.add_argument("--validation", type=float, default=0.1, help="share of training pages where there is none (0.1)")
+    parser.add_argument("--validation", type=float, default=0.1,
+                        help="share of training pages where there is none (0.1)")
     parser.add_argument("--test", type=float, default=0.1, help="share of training pages where there is none (0.1)")
     parser.add_argument("--duplicates", choices=("drop", "keep"), default="drop",
                         help="test and validation pages that training nearly holds (default: drop)")

@@ -19,7 +19,7 @@ TONES = (0, 20, 40)  # of printing ink; few, so that drawn letters are used agai
 
 @dataclass
 class Mark:
-    """Handwriting to come: `ink` coverage uint8 [h, w], its middle on the unturned page, its tilt, its label or None."""
+    """Handwriting to come: `ink` coverage uint8 [h, w], its middle on the unturned page, its tilt, its label if any."""
 
     label: str | None
     ink: np.ndarray
@@ -104,8 +104,8 @@ class Sheet:
         """
         middle = (self.width / 2, self.height / 2)
         matrix = cv2.getRotationMatrix2D(middle, turn, 1.0)
-        page = cv2.warpAffine(np.minimum(self.print, np.asarray(self.shapes)), matrix, (self.width, self.height), flags=cv2.INTER_LINEAR,
-                              borderValue=PAPER)
+        printed = np.minimum(self.print, np.asarray(self.shapes))
+        page = cv2.warpAffine(printed, matrix, (self.width, self.height), flags=cv2.INTER_LINEAR, borderValue=PAPER)
         boxes = [box for cover in self.covers if (box := self._covered(page, cover, matrix))]
         dark = [0] * len(boxes)
         for mark in self.marks:

@@ -88,27 +88,29 @@ def command(arguments) -> int:
     began, total = time.monotonic(), wanted.train + wanted.validation + wanted.test
     folder = write(options.out, wanted, options.processes)
     seconds = time.monotonic() - began
-    print(f"{folder}: {total} pages of {wanted.width}x{wanted.height} in {seconds:.0f} s, {total / seconds:.1f} a second; "
-          f"train with data.root={folder}")
+    print(f"{folder}: {total} pages of {wanted.width}x{wanted.height} in {seconds:.0f} s, "
+          f"{total / seconds:.1f} a second; train with data.root={folder}")
     return 0
 
 
 def _parse(arguments):
-    parser = _Parser(prog="gaudi data synth documents", description="Writes synthetic letters, contracts, forms, cheques "
-                     "and reports with signatures, initials, redactions, handwritten dates and handwriting that is none of "
-                     "these, as a data set ready to train on. The same numbers give the same pages.")
+    parser = _Parser(prog="gaudi data synth documents",
+                     description="Writes synthetic letters, contracts, forms, cheques and reports with signatures, "
+                     "initials, redactions, handwritten dates and handwriting that is none of these, as a data set "
+                     "ready to train on. The same numbers give the same pages.")
     parser.add_argument("--out", required=True, metavar="DIR", help="a new folder")
     for name, meaning in (("train", "pages to train on"), ("validation", "pages by other writers"),
                           ("test", "pages by other writers with other fonts, words and layouts"),
                           ("height", "pixels"), ("width", "pixels"), ("seed", "another seed, other pages")):
-        parser.add_argument(f"--{name}", type=int, default=getattr(Wanted, name), metavar="N", help=f"{meaning} (%(default)s)")
+        parser.add_argument(f"--{name}", type=int, default=getattr(Wanted, name), metavar="N",
+                            help=f"{meaning} (%(default)s)")
     parser.add_argument("--processes", type=int, default=None, metavar="N", help="default: one a core")
     return parser.parse_args(arguments)
 
 
 def _check(wanted, options):
-    limits = {"train": (1, 10**6), "validation": (0, 10**6), "test": (0, 10**6), "height": (200, 4000), "width": (200, 4000),
-              "seed": (0, 2**31 - 1)}
+    limits = {"train": (1, 10**6), "validation": (0, 10**6), "test": (0, 10**6), "height": (200, 4000),
+              "width": (200, 4000), "seed": (0, 2**31 - 1)}
     for name, (least, most) in limits.items():
         if not least <= getattr(wanted, name) <= most:
             raise UserError(f"--{name} {getattr(wanted, name)}: must be {least} to {most:,}")

@@ -1,0 +1,1 @@
+"""RetinaNet: finds signatures, initials, redactions and handwritten dates on document pages."""
