@@ -83,8 +83,13 @@ def parser() -> Parser:
     doctor.add_argument("--json", action="store_true", help="for programs")
     doctor.add_argument("--deep", action="store_true", help="also import TensorFlow and start two ranks")
     doctor.add_argument("--report", action="store_true", help="a block to paste into a bug report")
-    plan = recipe_command(commands, "plan", run_plan, "epochs, steps, batch split, learning rate and the mpirun line")
+    plan = recipe_command(commands, "plan", run_plan, "epochs, steps, batch split, learning rate and the mpirun line",
+                          optional=True)
     plan.add_argument("--ranks", type=int, default=1, metavar="N")
+    plan.add_argument("--device", choices=("hpu", "gpu", "cpu"), help="plan for this one, though it be elsewhere")
+    plan.add_argument("--graph", action="store_true", help="trace the training step and the export, and say what would not "
+                      "run on a Gaudi card as it should (loads TensorFlow and the data, runs nothing)")
+    plan.add_argument("--from-model-garden", metavar="FILE", help="instead of a config: print a Model Garden experiment as one")
     data = commands.add_parser("data", help="synthesise, check and show data").add_subparsers(
         dest="action", required=True, metavar="ACTION", parser_class=Parser)
     recipe_command(data, "check", run_data_check, "audit a recipe's data before training")
@@ -117,10 +122,10 @@ def command(commands, name, run, help):
     return made
 
 
-def recipe_command(commands, name, run, help):
+def recipe_command(commands, name, run, help, optional=False):
     """A command that takes a config and overrides."""
     made = command(commands, name, run, help)
-    made.add_argument("config", help="a YAML file, or the name of one in configs/")
+    made.add_argument("config", nargs="?" if optional else None, help="a YAML file, or the name of one in configs/")
     made.add_argument("overrides", nargs="*", metavar="key=value", help="fields to override, such as train.epochs=3")
     made.add_argument("--tiny", action="store_true", help="apply the recipe's tiny: block (seconds, to try it out)")
     return made
@@ -140,11 +145,21 @@ def run_doctor(options):
 
 
 def run_plan(options):
+    if options.from_model_garden:
+        for kind in kinds_with("model_garden"):
+            print("\n".join(importlib.import_module(f"models.{kind}.model_garden").convert(options.from_model_garden)))
+        return
+    if not options.config:
+        raise UserError("plan: which config? give a YAML file or a name; see gaudi plan --help")
     from gaudi import plan
     recipe = config.load(options.config, options.overrides, options.tiny)
     check_ranks(options.ranks)
     given = ["--tiny"] * options.tiny + options.overrides
-    print(plan.describe(config.find(options.config), recipe, options.ranks, given))
+    device = plan.device_for(recipe, options.device)
+    print(plan.describe(config.find(options.config), recipe, options.ranks, given, device), flush=True)
+    if options.graph:
+        from gaudi import graph
+        print(graph.describe(recipe, device, options.ranks))
 
 
 def run_data_check(options):
