@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.extractor.listing import Record
-from models.extractor.splits import ADDED, epoch_steps
+from models.extractor.splits import epoch_steps, is_added
 
 
 class Composer:
@@ -18,8 +18,9 @@ class Composer:
         self.batch = batch
         self.genuine = _by_writer(records, forged=False)
         self.forged = _by_writer(records, forged=True)
-        self.added = [writer for writer in self.genuine if writer.startswith(f"{ADDED} ")]
-        self.real = [writer for writer in self.genuine if not writer.startswith(f"{ADDED} ")]
+        helpers = {record.writer for record in records if is_added(record)}
+        self.added = [writer for writer in self.genuine if writer in helpers]
+        self.real = [writer for writer in self.genuine if writer not in helpers]
         self.steps = epoch_steps(records, batch)
 
     def epoch(self, epoch: int, seed: int) -> np.ndarray:
@@ -40,10 +41,9 @@ class Composer:
     def _of_writer(self, writer, images: dict, random) -> list[int]:
         """K indices of one writer: genuine ones first, then forged ones (genuine where nobody forged the writer)."""
         genuine = images.setdefault((writer, False), Deck(self.genuine[writer], random))
-        own = genuine.deal(self.batch.genuine)
         if writer not in self.forged:
-            return own + genuine.deal(self.batch.forged)
-        return own + images.setdefault((writer, True), Deck(self.forged[writer], random)).deal(self.batch.forged)
+            return genuine.deal(self.batch.genuine + self.batch.forged)
+        return genuine.deal(self.batch.genuine) + images.setdefault((writer, True), Deck(self.forged[writer], random)).deal(self.batch.forged)
 
 
 class Deck:

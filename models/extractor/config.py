@@ -17,7 +17,7 @@ class ExtractorData(Data):
     pattern: str = field(default="auto", metadata={"why": "auto, cedar, a path such as {writer}/{kind}/*, or a table "
                                                    "such as labels.csv:file,writer+name,kind"})
     size: int = number(224, least=64, most=512, unit="pixels", why="side of a prepared image; signver hands over 224")
-    test_writers: str = field(default="", metadata={"why": "names with spaces between; empty: CEDAR's ten, else a share"})
+    test_writers: str = field(default="", metadata={"why": "names, spaces or commas between; empty: CEDAR's ten or a share"})
     test_share: float = number(0.2, above=0, most=0.5, unit="share", why="of the writers, where none are named")
     fold: int = number(-1, least=-1, most=99, why="test on this fold of all writers instead; -1: the named writers")
     folds: int = number(5, least=2, most=100)

@@ -24,7 +24,7 @@ def check_disjoint(runs: list[dict], names) -> None:
     """Raise UserError where two runs were tested on one writer: that is no fold."""
     owner: dict[str, str] = {}
     for name, metrics in zip(names, runs):
-        for writer in metrics["protocol"]["test_writers"].split():
+        for writer in metrics["protocol"]["test_writers"].split(", "):
             if owner.setdefault(writer, name) != name:
                 raise UserError(f"{name}: writer {writer} is in the test of {owner[writer]} too; give every run its data.fold")
 

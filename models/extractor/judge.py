@@ -122,7 +122,7 @@ def verdict(kinds: Kinds, development: Kinds | None, settings) -> dict:
 
 def protocol(records, test, settings) -> dict:
     """What was judged how, for whoever reads the figures alone."""
-    parts = {f"{name}_writers": " ".join(writers_of(part)) for name, part in records.items() if name != "known"}
+    parts = {f"{name}_writers": ", ".join(writers_of(part)) for name, part in records.items() if name != "known"}
     return parts | {"references": RULE, "draws_of_references": settings.draws, "bootstrap": settings.bootstrap,
                     "pretrained": "no weights from elsewhere"}
 

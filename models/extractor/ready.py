@@ -7,7 +7,7 @@ import numpy as np
 from models.extractor import leak
 from models.extractor.listing import Record, list_records
 from models.extractor.prepared import Prepared, prepare_records
-from models.extractor.splits import ADDED, check_batch, parts
+from models.extractor.splits import check_batch, is_added, parts
 
 
 KNOWN_EACH = 8   # genuine signatures of each training writer that play strangers when thresholds are chosen
@@ -19,13 +19,13 @@ def load(recipe, say=print) -> dict[str, Prepared]:
     Raises UserError where the data are unfit or leak; `say` is told the findings.
     """
     split = parts(recipe)
-    real = [record for records in split.values() for record in records if not _added(record)]
+    real = [record for records in split.values() for record in records if not is_added(record)]
     whole = prepare_records(real, recipe.data, recipe.seed)
     for line in audit(whole, recipe.data.leak_limit):
         say(line)
     ready = {name: taken(whole, {record.name for record in records}) for name, records in split.items()}
     ready["known"] = taken(ready["train"], known(ready["train"].records))
-    added = [record for record in split["train"] if _added(record)]
+    added = [record for record in split["train"] if is_added(record)]
     if added:
         ready["train"] = joined(ready["train"], prepare_records(added, recipe.data, recipe.seed))
     check_batch(recipe.batch, {name: part.records for name, part in ready.items()})  # unreadable images may be left out
@@ -68,6 +68,3 @@ def joined(one: Prepared, other: Prepared) -> Prepared:
     return Prepared(one.records + other.records, one.packed + other.packed, np.concatenate([one.facts, other.facts]),
                     one.skipped + other.skipped)
 
-
-def _added(record: Record) -> bool:
-    return record.writer.startswith(f"{ADDED} ")

@@ -24,8 +24,13 @@ def all_records(recipe) -> list[Record]:
 def synthetic_records(prefix: str, writers: int, each: int) -> list[Record]:
     """Names of `each` synthetic signatures of every writer, half of them forged; prepared.py draws them."""
     genuine = each - each // 2
-    return [Record(f"{prefix} {writer}", index >= genuine, f"{prefix}/{writer}/{index}")
+    return [Record(f"{prefix}-{writer}", index >= genuine, f"{prefix}/{writer}/{index}")
             for writer in range(1, writers + 1) for index in range(each)]
+
+
+def is_added(record: Record) -> bool:
+    """Whether a record is of a synthetic writer who only helps to train on other data."""
+    return record.path is None and record.name.startswith(f"{ADDED}/")
 
 
 def parts(recipe) -> dict[str, list[Record]]:
@@ -51,7 +56,8 @@ def test_writers(data, writers: list[str]) -> list[str]:
     if data.fold >= 0:
         return fold(writers, data.folds, data.fold)
     if data.test_writers:
-        return named(data.test_writers.split(), writers)
+        asked = data.test_writers.split("," if "," in data.test_writers else None)
+        return named([one.strip() for one in asked], writers)
     usual = [str(writer) for writer in cedar.TEST_WRITERS]
     if data.root and len(writers) == 55 and set(usual) <= set(writers):
         return usual
@@ -93,7 +99,7 @@ def check_disjoint(split: dict[str, list[Record]]) -> None:
 
 def check_batch(batch, split: dict[str, list[Record]]) -> None:
     """Raise UserError where a batch asks for more writers or genuine images than there are."""
-    real = [record for record in split["train"] if not record.writer.startswith(f"{ADDED} ")]
+    real = [record for record in split["train"] if not is_added(record)]
     have, wanted = len(writers_of(real)), batch.writers - batch.added
     if wanted > have:
         raise UserError(f"batch.writers: {wanted} in a batch, but only {have} writers to train on")
@@ -109,7 +115,7 @@ def check_batch(batch, split: dict[str, list[Record]]) -> None:
 def epoch_steps(records: list[Record], batch) -> int:
     """Batches in an epoch: so many that as many real images are drawn as there are (added ones where all are added)."""
     each = batch.genuine + batch.forged
-    real = [record for record in records if not record.writer.startswith(f"{ADDED} ")]
+    real = [record for record in records if not is_added(record)]
     counted, writers = (real, batch.writers - batch.added) if batch.added < batch.writers else (records, batch.writers)
     return max(1, round(len(counted) / (writers * each)))
 
