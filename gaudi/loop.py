@@ -49,7 +49,10 @@ def train(recipe, folder) -> dict:
     with cluster.together():
         if cluster.is_main:
             run.create(recipe, needed_bytes=2 * sum(4 * int(np.prod(variable.shape)) for variable in variables))
-            state.load(checkpoints.restore() if checkpoints.names() else None)
+            if checkpoints.names():
+                state.load(checkpoints.restore())
+            else:
+                task.start()
     state = cluster.from_main(state)
     cluster.broadcast(variables)
     if state.finished(plan):

@@ -92,6 +92,9 @@ class Task:
         """The data: `train`, `validation` and, where judged on its own data, `test`."""
         raise NotImplementedError
 
+    def start(self) -> None:
+        """On rank 0, before the first step of a new run: load weights to start from, where the recipe names some."""
+
     def losses(self, batch, seed):
         """Traced: ({player: scalar loss}, {name: scalar to log}); `seed` int32 [2] differs per step and rank."""
         raise NotImplementedError
