@@ -124,8 +124,8 @@ def sources(config: Config) -> dict[str, Source]:
         if name == "train" and data.extra:
             parts.append(records.read_part(Path(data.extra), "train", classes))
         found[name] = Pages(config, parts, training=name == "train")
-        if data.verify:
-            shards.verify(shards.open_folder(folder).split(name))
+        for part in parts if data.verify else ():
+            shards.verify(shards.open_folder(part.folder).split(name))
     if "validation" not in found:
         raise UserError(f"{folder}: has no validation pages; prepare with --validation 0.1")
     return found

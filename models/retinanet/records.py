@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ def folder_of(data: DetectorData) -> Path:
     from models.documents.synth import Wanted, write
     wanted = Wanted(data.synthetic, data.synthetic_held_out, data.synthetic_held_out, data.synthetic_side,
                     data.synthetic_side)
-    name = f"documents-{wanted.train}-{wanted.validation}-{wanted.height}"
+    name = f"documents-{wanted.train}-{wanted.validation}-{wanted.height}-{_generator()}"
     folder = CACHE / name
     if not (folder / "dataset.json").is_file():
         CACHE.mkdir(parents=True, exist_ok=True)
@@ -43,6 +44,13 @@ def folder_of(data: DetectorData) -> Path:
                 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
                 write(folder, wanted)
     return folder
+
+
+def _generator() -> str:
+    """A hash of the program that draws the pages: another program, other pages."""
+    here = Path(__file__).resolve().parents[1]
+    files = sorted([*here.glob("documents/*.py"), *here.glob("signatures/*.py"), here / "words.py"])
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
 def split_sizes(data: DetectorData) -> dict[str, int]:

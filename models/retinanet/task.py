@@ -31,11 +31,15 @@ class Task(Base):
         self.players = [Player("detector", self.network.trainable_variables, config.train.optimizer)]
         self.checkpointed = {"network": self.network}
 
-    def _prepare_weights(self):
-        """What is loaded, what is frozen, and which statistics normalisation uses."""
+    def start(self):
+        """Load the checkpoint that the recipe starts from, and say how much of it fitted."""
         settings = self.config.network
         if settings.init_checkpoint:
             print(weights.start(self.network, settings.init_checkpoint, settings.init_modules), flush=True)
+
+    def _prepare_weights(self):
+        """What is frozen, and which statistics normalisation uses."""
+        settings = self.config.network
         if settings.normalisation == "frozen":
             normalise.freeze(self.network)
         elif settings.normalisation == "synchronised":
