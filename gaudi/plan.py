@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 
 from gaudi import config, device as devices, launch, schedule
+from gaudi.errors import UserError
 
 
-def describe(path, recipe, ranks: int, arguments=()) -> str:
+# What `--device` plans for where there is none.
+ASSUMED = {"hpu": devices.Device("hpu", "Gaudi, assumed", 8, bfloat16="every Gaudi does"),
+           "gpu": devices.Device("gpu", "NVIDIA GPU, assumed", 8, bfloat16="from compute capability 8.0 on")}
+
+
+def device_for(recipe, wanted) -> devices.Device:
+    """The device that training would take, or the kind `wanted`, one assumed where this machine has none."""
+    try:
+        return devices.probe(wanted or recipe.device)
+    except UserError as error:
+        if wanted not in ASSUMED:
+            raise
+        return replace(ASSUMED[wanted], reasons=(str(error),))
+
+
+def describe(path, recipe, ranks: int, arguments=(), device=None) -> str:
     """Epochs, steps, per-rank batch, learning rate, examples and the mpirun line, as text."""
-    device = devices.probe(recipe.device)
+    device = device or devices.probe(recipe.device)
     precision, why = devices.resolve_precision(recipe.precision, device)
     splits = recipe.splits()
     train = recipe.train
