@@ -28,7 +28,7 @@ def test_perfect_detections_score_one():
 
 
 def test_precision_by_hand():
-    """Signatures, best first: a hit, a false alarm on the blank page, a hit. Precision at recall 1/2 is 1, at recall 1 it is
+    """Signatures, best first: a hit, a false alarm on the blank page, a hit. Precision at recall 1/2 is 1, at 1 it is
     2/3. COCO reads 101 recalls: 51 of them (0 to 0.5) at 1 and 50 at 2/3. Nobody found the date: its AP is 0."""
     rows = [(0, 1, 0.9, (10, 10, 30, 50)), (2, 1, 0.8, (0, 0, 20, 20)), (1, 1, 0.7, (10, 10, 30, 50))]
     found = judge.judge(TRUTH, *detections(rows), NAMES, 20, 1)
@@ -56,7 +56,8 @@ def test_nothing_found_scores_nothing():
 
 
 def test_threshold_by_hand():
-    """Hits at 0.9 and 0.5, a false alarm at 0.7; two boxes. F1 from 0.9: 2/3; from 0.7: 2/4; from 0.5: 4/5, the best."""
+    """Hits at 0.9 and 0.5, a false alarm at 0.7; two boxes. F1 from 0.9: 2/3; from 0.7: 2/4; from 0.5: 4/5, the
+    best."""
     rows = [(0, 1, 0.9, (10, 10, 30, 50)), (2, 1, 0.7, (0, 0, 20, 20)), (1, 1, 0.5, (10, 10, 30, 50))]
     arrays = detections(rows)
     assert judge.best_threshold(TRUTH, *arrays, 1) == (0.5, pytest.approx(4 / 5))
@@ -70,7 +71,8 @@ def test_a_box_is_hit_once():
 
 
 def test_usual_places():
-    """Three pages of another size with the signature in one place, one elsewhere: that place first, with 3 of 4 votes."""
+    """Three pages of another size with the signature in one place, one elsewhere: that place first, with 3 of 4
+    votes."""
     truth = [np.array([[1, 10, 10, 20, 50.0]])] * 3 + [np.array([[1, 80, 10, 90, 50.0]])]
     found = judge.usual_places(truth, np.full((4, 2), 100.0), 1)
     assert found[0] == pytest.approx([1, 0.75, 0.1, 0.1, 0.2, 0.5]) and len(found) == 2

@@ -64,7 +64,8 @@ def test_colour_and_grey():
 @pytest.mark.parametrize("number", range(8))
 def test_boxes_move_with_the_ink(number):
     """Whatever the view, the box stays around the mark, to within a pixel or two of rounding."""
-    settings = Augment(scale_min=0.8, scale_max=1.6, stretch=0.2, turn=4, flip_share=0.5, contrast_share=0, blur_share=0,
+    settings = Augment(scale_min=0.8, scale_max=1.6, stretch=0.2, turn=4, flip_share=0.5, contrast_share=0,
+                       blur_share=0,
                        noise_share=0, stroke_share=0, binary_share=0)
     box = (120, 60, 150, 160)
     image, boxes, seen = augment.view(tf.constant(marked(240, 240, box)), tf.constant([box], tf.float32),
@@ -89,7 +90,8 @@ def test_boxes_cut_off_are_no_examples():
 
 def test_tones_leave_bytes():
     settings = Augment(contrast_share=1, blur_share=1, noise_share=1, stroke_share=1, binary_share=1)
-    image, _, _ = augment.view(tf.constant(marked(64, 64, (10, 10, 30, 50))), tf.zeros([0, 4]), tf.constant([1, 2]), settings,
+    image, _, _ = augment.view(tf.constant(marked(64, 64, (10, 10, 30, 50))), tf.zeros([0, 4]), tf.constant([1, 2]),
+                               settings,
                                64, 64)
     assert image.dtype == tf.uint8 and set(np.unique(image.numpy())) <= {0, 255}
 

@@ -57,6 +57,7 @@ class Export(tf.Module):
 
 def serving(task) -> Serving:
     """The export, checked on a few validation pages against the training side's evaluation."""
+    task.class_map.require(task.classes, task.config.data.root)
     export = Export(task)
     source = task.sources()["validation"]
     pages = [source._page(tf.constant(k, tf.int64)).numpy() for k in range(min(3, source.size))]

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import tensorflow as tf
 
+from gaudi.errors import UserError
 from gaudi.task import Player
 from gaudi.task import Task as Base
 from models.retinanet import anchors, data, detect, draw, judge, losses, network, normalise, records, weights
 from models.retinanet.config import Config
 
 SHOWN = 8  # pages in a sample grid
+
+
+class ClassMap(tf.keras.layers.Layer):
+    """The names of the classes as numbers, saved with the network: data with other classes are noticed."""
+
+    def __init__(self, classes: list[str]):
+        super().__init__(dtype="float32")
+        self.marks = self.add_weight("marks", (len(classes),), trainable=False)
+        self.marks.assign(self.of(classes))
+
+    @staticmethod
+    def of(classes: list[str]) -> np.ndarray:
+        """A number below 2^24, which float32 holds exactly, for every name."""
+        return np.array([zlib.crc32(name.encode()) % 2 ** 24 for name in classes], np.float32)
+
+    def require(self, classes: list[str], root: str) -> None:
+        """UserError where the network was trained with other classes, or with these in another order."""
+        if not np.array_equal(self.marks.numpy(), self.of(classes)):
+            raise UserError(f"data.root: {root or 'synthetic pages'}: its classes ({', '.join(classes)}) are not those "
+                            "of the network's training, or in another order; prepare it with the same --classes")
 
 
 class Task(Base):
@@ -29,7 +51,8 @@ class Task(Base):
         self.detector = detect.Detector(config, self.network, self.anchors)
         self._prepare_weights()
         self.players = [Player("detector", self.network.trainable_variables, config.train.optimizer)]
-        self.checkpointed = {"network": self.network}
+        self.class_map = ClassMap(self.classes)
+        self.checkpointed = {"network": self.network, "classes": self.class_map}
 
     def start(self):
         """Load the checkpoint that the recipe starts from, and say how much of it fitted."""
@@ -91,8 +114,8 @@ class Task(Base):
         return {"boxes": boxes, "scores": scores, "classes": classes, "size": batch["size"]}
 
     def evaluate(self, outputs_of, folder: Path | None) -> dict:
-        """COCO's figures on the test pages with intervals, at thresholds picked on validation, beside a blind
-        baseline."""
+        """COCO's figures on the test pages with intervals, at thresholds from validation, beside a blind baseline."""
+        self.class_map.require(self.classes, self.config.data.root)
         sources = self.sources()
         name = "test" if "test" in sources else "validation"
         truth, found = sources[name].boxes, outputs_of(name)
