@@ -22,6 +22,7 @@ def main(export, asked, answered):
     outputs = {name: value.numpy() for name, value in signature(**inputs).items()}
     if len(outputs) == 1:
         outputs["output"] = next(iter(outputs.values()))
+    outputs = {name: value.astype("S") if value.dtype == object else value for name, value in outputs.items()}  # text, unpickled
     np.savez(answered, **outputs)
 
 
