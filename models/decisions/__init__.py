@@ -1,0 +1,1 @@
+"""Yes or no, and which: figures of a decision from its scores, and their pictures."""
