@@ -96,9 +96,10 @@ def test_pair_counts_of_the_ten_test_writers():
 def test_pairs_are_what_they_are_called():
     signatures = listing([3, 8, 9], genuine=4, forged=2)
     pairs = make_pairs(signatures)
-    for kind, (first, second, writer) in pairs.items():
+    for kind, (first, second, writer, owner) in pairs.items():
         one, other = ([signatures[place] for place in places] for places in (first, second))
         assert all(a.genuine and a.writer == w for a, w in zip(one, writer))
+        assert [b.writer for b in other] == owner.tolist()
         assert all((a.writer == b.writer) == (kind != "random") and b.genuine == (kind != "skilled") and a is not b
                    for a, b in zip(one, other))
         assert len({frozenset(pair) for pair in zip(first.tolist(), second.tolist())}) == len(first)
@@ -123,7 +124,8 @@ def test_trials_keep_references_and_queries_apart(count):
     trials = make_trials(signatures, count, repeats=2, random_each=3)
     assert trials.references.shape == (3 * 2 * ((8 - count) + 4 + 2 * 3), count)
     assert not (trials.references == trials.query[:, None]).any()
-    for references, query, kind, writer in zip(*trials):
+    for references, query, kind, writer, other in zip(*trials):
+        assert signatures[query].writer == other
         assert all(signatures[place].genuine and signatures[place].writer == writer for place in references)
         assert signatures[query].genuine == (KINDS[kind] != "skilled")
         assert (signatures[query].writer == writer) == (KINDS[kind] != "random")
@@ -174,6 +176,13 @@ def test_fast_bootstrap_equals_the_plain_one():
         return eer(np.concatenate([own for own, _ in chosen]), np.concatenate([other for _, other in chosen])).rate
     plain = bootstrap(rate, groups, rounds=60, seed=4)
     assert bootstrap_eer(*people(0.5), rounds=60, seed=4) == pytest.approx(plain)
+
+
+def test_a_pair_of_two_people_counts_as_often_as_both_are_drawn():
+    """Writers a and b, drawn (a, a), (a, b), (b, a) or (b, b): their one random pair exists in the middle two only, where
+    its distance 0 beats the genuine ones of 1, so every rate that can be worked out is 1."""
+    interval = bootstrap_eer([1, 1], [0, 1], [0.0], [[0, 1]], rounds=50)
+    assert interval == (1.0, 1.0)
 
 
 def test_interval_holds_the_figure_and_widens_when_writers_differ():

@@ -9,20 +9,22 @@ KINDS = ("genuine", "skilled", "random")
 
 
 class Pairs(NamedTuple):
-    """Places in the list of signatures: first[i] (always genuine, of writer[i]) is compared with second[i]."""
+    """Places in the list of signatures: first[i] (genuine, of writer[i]) is compared with second[i] (of other[i])."""
 
     first: np.ndarray
     second: np.ndarray
     writer: np.ndarray
+    other: np.ndarray
 
 
 class Trials(NamedTuple):
-    """references [T, R] of writer [T] against one query [T]; kind [T] is a place in KINDS."""
+    """references [T, R] of writer [T] against one query [T] (of other [T]); kind [T] is a place in KINDS."""
 
     references: np.ndarray
     query: np.ndarray
     kind: np.ndarray
     writer: np.ndarray
+    other: np.ndarray
 
 
 def make_pairs(signatures) -> dict[str, Pairs]:
@@ -33,8 +35,8 @@ def make_pairs(signatures) -> dict[str, Pairs]:
     own, forged = _places(signatures, genuine=True), _places(signatures, genuine=False)
     writers = writers_of(signatures)
     genuine = [_upper(own[writer], writer) for writer in writers]
-    skilled = [_grid(own[writer], forged[writer], writer) for writer in writers]
-    random = [_grid(own[writer], own[other], writer) for place, writer in enumerate(writers)
+    skilled = [_grid(own[writer], forged[writer], writer, writer) for writer in writers]
+    random = [_grid(own[writer], own[other], writer, other) for place, writer in enumerate(writers)
               for other in writers[place + 1:]]
     return dict(zip(KINDS, (_joined(genuine), _joined(skilled), _joined(random))))
 
@@ -48,16 +50,18 @@ def _places(signatures, genuine: bool) -> dict[int, np.ndarray]:
 
 def _upper(places: np.ndarray, writer: int) -> Pairs:
     first, second = np.triu_indices(len(places), 1)
-    return Pairs(places[first], places[second], np.full(len(first), writer))
+    return Pairs(places[first], places[second], *np.full((2, len(first)), writer))
 
 
-def _grid(first: np.ndarray, second: np.ndarray, writer: int) -> Pairs:
-    return Pairs(np.repeat(first, len(second)), np.tile(second, len(first)), np.full(len(first) * len(second), writer))
+def _grid(first: np.ndarray, second: np.ndarray, writer: int, other: int) -> Pairs:
+    count = len(first) * len(second)
+    return Pairs(np.repeat(first, len(second)), np.tile(second, len(first)), np.full(count, writer), np.full(count, other))
 
 
 def _joined(parts: list[Pairs]) -> Pairs:
-    return Pairs(*(np.concatenate(columns) if columns else np.zeros(0, int) for columns in zip(*parts))) \
-        if parts else Pairs(*(np.zeros(0, int) for _ in Pairs._fields))
+    if not parts:   # one writer alone has no random forgeries
+        return Pairs(*np.zeros((len(Pairs._fields), 0), int))
+    return Pairs(*(np.concatenate(columns) for columns in zip(*parts)))
 
 
 def make_trials(signatures, references: int, repeats: int = 10, seed: int = 0, random_each: int = 5) -> Trials:
@@ -66,6 +70,7 @@ def make_trials(signatures, references: int, repeats: int = 10, seed: int = 0, r
     Random forgeries: `random_each` genuine signatures of every other writer. Writers with too few signatures: ValueError.
     """
     own, forged = _places(signatures, genuine=True), _places(signatures, genuine=False)
+    owners = np.array([signature.writer for signature in signatures])
     rows = []
     for writer in writers_of(signatures):
         if len(own[writer]) <= references:
@@ -76,14 +81,14 @@ def make_trials(signatures, references: int, repeats: int = 10, seed: int = 0, r
             shuffled = random.permutation(own[writer])
             others = [random.permutation(own[other])[:random_each] for other in own if other != writer]
             queries = (shuffled[references:], forged[writer], np.concatenate(others) if others else np.zeros(0, int))
-            rows.append(_trials(np.sort(shuffled[:references]), queries, writer))
+            rows.append(_trials(np.sort(shuffled[:references]), queries, writer, owners))
     return Trials(*(np.concatenate(columns) for columns in zip(*rows)))
 
 
-def _trials(references: np.ndarray, queries, writer: int) -> Trials:
+def _trials(references: np.ndarray, queries, writer: int, owners: np.ndarray) -> Trials:
     query = np.concatenate(queries)
     kind = np.repeat(np.arange(len(KINDS)), [len(part) for part in queries])
-    return Trials(np.tile(references, (len(query), 1)), query, kind, np.full(len(query), writer))
+    return Trials(np.tile(references, (len(query), 1)), query, kind, np.full(len(query), writer), owners[query])
 
 
 def cosine_distances(embeddings: np.ndarray) -> np.ndarray:

@@ -31,22 +31,32 @@ def percentiles(values, level: float = 0.95) -> Interval:
     return Interval(float(low), float(high))
 
 
-def bootstrap_eer(genuine, genuine_writer, impostor, impostor_writer, rounds: int = 1000, seed: int = 0,
+def bootstrap_eer(genuine, genuine_writer, impostor, impostor_writers, rounds: int = 1000, seed: int = 0,
                   level: float = 0.95) -> Interval:
-    """Interval of the EER of distances [n] that belong to writers [n]: weights instead of copies, so that it is fast."""
-    writers = np.unique(np.concatenate([genuine_writer, impostor_writer]))
+    """Interval of the EER of distances [n]: weights instead of copies, so that it is fast.
+
+    Writers are [n], or [n, 2] for pairs of two people: such a pair counts as often as both were drawn, multiplied.
+    """
+    owner = np.concatenate([_two_columns(genuine_writer), _two_columns(impostor_writers)])
+    writers, owner = np.unique(owner, return_inverse=True)
     distances = np.concatenate([genuine, impostor])
     order = np.argsort(distances, kind="stable")
-    owner = np.searchsorted(writers, np.concatenate([genuine_writer, impostor_writer]))[order]
-    is_genuine = (np.arange(len(distances)) < len(genuine))[order]
-    ordered = distances[order]
+    ordered, owner = distances[order], owner.reshape(-1, 2)[order]
+    is_genuine = order < len(genuine)
+    alone = owner[:, 0] == owner[:, 1]
     last = np.append(ordered[1:] != ordered[:-1], True)   # of equal distances only the last is a threshold
     random = np.random.default_rng(seed)
     rates = []
     for _ in range(rounds):
-        drawn = np.bincount(random.integers(0, len(writers), len(writers)), minlength=len(writers))
-        rates.append(_weighted_eer(ordered, is_genuine, drawn[owner].astype(float), last))
+        drawn = np.bincount(random.integers(0, len(writers), len(writers)), minlength=len(writers)).astype(float)
+        weight = drawn[owner[:, 0]] * np.where(alone, 1.0, drawn[owner[:, 1]])
+        rates.append(_weighted_eer(ordered, is_genuine, weight, last))
     return percentiles([rate for rate in rates if rate is not None], level)
+
+
+def _two_columns(writers) -> np.ndarray:
+    writers = np.asarray(writers)
+    return writers if writers.ndim == 2 else np.stack([writers, writers], axis=1)
 
 
 def _weighted_eer(ordered, is_genuine, weight, last) -> float | None:
