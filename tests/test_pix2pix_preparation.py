@@ -62,13 +62,14 @@ def test_pairs_are_numbered_and_the_manifest_keeps_the_names(folder, tmp_path, c
 
 
 def test_labels_csv_gives_name_writer_and_medium(folder, tmp_path):
-    (folder / "labels.csv").write_text("file,name,writer,medium\ntargeted_image/Anna.png,Anna,7,pen\n", encoding="utf-8")
-    found = prepare.signatures_in(folder)
-    assert [(one.name, one.writer, one.medium, one.file) for one in found] == [("Anna", "7", "pen", "targeted_image/Anna.png")]
+    (folder / "labels.csv").write_text("file,name,writer,medium\ntargeted_image/Anna.png,Anna,7,pen\n")
+    [one] = prepare.signatures_in(folder)
+    assert (one.name, one.writer, one.medium, one.file) == ("Anna", "7", "pen", "targeted_image/Anna.png")
 
 
 @pytest.mark.parametrize("text, part", [
-    ("file,nom\nx,y\n", "no column name"), ("file,name\n", "holds no row"), ("file,name\ngone.png,Anna\n", "gone.png: no such file"),
+    ("file,nom\nx,y\n", "no column name"), ("file,name\n", "holds no row"),
+    ("file,name\ngone.png,Anna\n", "gone.png: no such file"),
     ("file,name\ntargeted_image/Anna.png,\n", "labels.csv:2: the name is empty"),
     ("file,name\n,Anna\n", "labels.csv:2: the file is empty")])
 def test_bad_labels_are_named(folder, text, part):
@@ -80,7 +81,8 @@ def test_bad_labels_are_named(folder, text, part):
 def test_command_refuses_in_one_line_and_leaves_nothing(folder, tmp_path):
     (folder / prepare.TARGETED / "Dora.png").write_bytes(b"no picture")
     out = tmp_path / "out"
-    line = refused("data", "prepare", "pix2pix", folder, "--out", out, "--fonts", "Caladea", "--size", 64, "--processes", 1)
+    options = "--fonts", "Caladea", "--size", 64, "--processes", 1
+    line = refused("data", "prepare", "pix2pix", folder, "--out", out, *options)
     assert "Dora.png" in line and "no PNG" in line
     assert not out.exists() and not list(tmp_path.glob(".out*"))
 
@@ -127,7 +129,8 @@ def test_a_font_that_is_no_font(tmp_path):
         fonts.find(str(path))
 
 
-@pytest.mark.parametrize("name, part", [("", "empty"), ("  \t", "empty"), ("x" * 30, "at most 24"), ("A\u200bB", "cannot be printed")])
+@pytest.mark.parametrize("name, part", [
+    ("", "empty"), ("  \t", "empty"), ("x" * 30, "at most 24"), ("A\u200bB", "cannot be printed")])
 def test_names_that_cannot_be_signed(name, part):
     with pytest.raises(UserError, match=part):
         printing.checked_name(name)
@@ -161,11 +164,11 @@ def test_alignment_recovers_position_scale_and_slant(face):
         corner = np.array([60.0, 60.0, 1.0])
         assert np.abs(got @ corner - right @ corner).max() < 2.5
     laid = printing.compose(line, align.lay_out(line, hand), 256)
-    assert align.agreement(laid, hand, tolerance=1) > 0.98 > 0.6 > align.agreement(printing.compose(line, plain, 256), hand, 1)
+    assert align.agreement(laid, hand, 1) > 0.98 > 0.6 > align.agreement(printing.compose(line, plain, 256), hand, 1)
 
 
 def test_cuts_fall_between_characters():
-    """Three blocks of ink of 20 columns, 10 free ones between: cuts lie in the gaps (30..39, 60..69) whatever the widths."""
+    """Three blocks of 20 inked columns, 10 free ones between: cuts lie in the gaps (30..39, 60..69)."""
     columns = np.zeros(100)
     for begin in (10, 40, 70):
         columns[begin:begin + 20] = 5.0

@@ -94,7 +94,8 @@ def _missing_message(what, kind, installed):
     if kind in KINDS:
         return (f"font {kind}: none of {', '.join(KINDS[kind])} is installed; install one (Debian: {PACKAGES[kind]}) "
                 f"or give a file: {kind}=/path/to/font.ttf")
-    return f"font {what!r}: no such file or installed family{near(what.lower(), installed)}; see fc-list, or give a path"
+    return (f"font {what!r}: no such file or installed family{near(what.lower(), installed)}; "
+            "see fc-list, or give a path")
 
 
 @functools.cache

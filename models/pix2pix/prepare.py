@@ -62,7 +62,7 @@ def signatures_in(source, labels=None) -> list[Signed]:
     """The signatures of a folder: by labels.csv (or `labels`), else by the names of the files in targeted_image."""
     source = Path(source)
     if not source.is_dir():
-        raise UserError(f"{shown(source)}: no such folder (signatures named NAME.png, or a labels.csv, are expected in it)")
+        raise UserError(f"{shown(source)}: no such folder (signatures named NAME.png, or a labels.csv, are expected)")
     table = Path(labels) if labels else source / "labels.csv"
     if labels or table.is_file():
         return labelled(table, source)
@@ -101,7 +101,8 @@ def _labelled_row(row, folder, where) -> Signed:
 def renderable(signed: list[Signed], faces: list[Face], missing: str) -> list[tuple[Signed, tuple[Face, ...]]]:
     """Each signature with the fonts that can print it; `missing` "fail" names every glyph a font lacks."""
     lacking = {(face.label, name): face.missing(name) for face in faces for name in {one.name for one in signed}}
-    faults = sorted(f"font {label} has no glyph for {' '.join(gone)} of {name}" for (label, name), gone in lacking.items() if gone)
+    faults = sorted(f"font {label} has no glyph for {' '.join(gone)} of {name}"
+                    for (label, name), gone in lacking.items() if gone)
     if faults and missing == "fail":
         more = f"; and {len(faults) - 6} more" if len(faults) > 6 else ""
         raise UserError(f"{'; '.join(faults[:6])}{more} (--missing skip leaves these prints out)")
@@ -111,8 +112,8 @@ def renderable(signed: list[Signed], faces: list[Face], missing: str) -> list[tu
     return [(one, fonts) for one, fonts in kept if fonts]
 
 
-def write_pairs(out, jobs_of: list[tuple[Signed, tuple[Face, ...]]], *, size: int, aligned: bool, on_corrupt: str = "fail",
-                processes: int | None = None, progress=None) -> dict:
+def write_pairs(out, jobs_of: list[tuple[Signed, tuple[Face, ...]]], *, size: int, aligned: bool,
+                on_corrupt: str = "fail", processes: int | None = None, progress=None) -> dict:
     """Write all pairs to a new folder, all of them or nothing; returns what manifest.json says."""
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):

@@ -28,13 +28,15 @@ def command(arguments: list[str]) -> int:
     faces = [fonts.find(wanted) for wanted in options.fonts]
     labels = [face.label for face in faces]
     if len(set(labels)) < len(labels):
-        raise UserError(f"--fonts: two fonts share a label ({', '.join(labels)}); give labels, such as KAI2=/path/to/font.ttf")
+        raise UserError(f"--fonts: two fonts share a label ({', '.join(labels)}); give labels, such as "
+                        "KAI2=/path/to/font.ttf")
     found = signatures_in(options.source, options.labels)
     jobs = renderable(found, faces, options.missing)
     began = time.monotonic()
     facts = write_pairs(options.out, jobs, size=options.size, aligned=options.align, on_corrupt=options.on_corrupt,
                         processes=options.processes, progress=Bar(len(jobs)))
-    print(f"{facts['pairs']:,} of {len(found):,} signatures in {shown(options.out)} ({duration(time.monotonic() - began)})")
+    seconds = time.monotonic() - began
+    print(f"{facts['pairs']:,} of {len(found):,} signatures in {shown(options.out)} ({duration(seconds)})")
     for fault in facts["left_out"]:
         print(f"left out: {fault}")
     for label, agreement in facts["agreement"].items():
@@ -47,20 +49,22 @@ def command(arguments: list[str]) -> int:
 def parse(arguments: list[str]) -> argparse.Namespace:
     """The options."""
     parser = _Parser(prog="gaudi data prepare pix2pix",
-                     description="Print the name of every signature in each font, number the pairs, and write them with a "
-                                 "manifest. SOURCE holds targeted_image/ (or is it) with files named NAME.png, or a "
+                     description="Print the name of every signature in each font, number the pairs, and write them "
+                                 "with a manifest. SOURCE holds targeted_image/ (or is it) with files named NAME.png, or a "
                                  "labels.csv with the columns file and name (and writer, medium).")
     parser.add_argument("source", type=Path, metavar="SOURCE", help="the folder of signatures")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new or empty folder")
     parser.add_argument("--labels", type=Path, metavar="CSV", help="default: SOURCE/labels.csv where there is one")
     parser.add_argument("--fonts", nargs="+", default=list(fonts.KINDS), metavar="FONT",
-                        help=f"{', '.join(fonts.KINDS)}, an installed family, a file, or LABEL=any of these (default: all three kinds)")
+                        help=f"{', '.join(fonts.KINDS)}, an installed family, a file, or LABEL=any of these "
+                             "(default: all three kinds)")
     parser.add_argument("--size", type=int, default=256, metavar="PIXELS", help="side of a picture (default 256)")
     parser.add_argument("--align", action=argparse.BooleanOptionalAction, default=True,
                         help="also lay every print out on its handwriting (default: yes)")
     parser.add_argument("--missing", choices=("fail", "skip"), default="fail",
-                        help="a name with a glyph that a font lacks: fail and name it (default), or leave that print out")
-    parser.add_argument("--on-corrupt", choices=("fail", "skip"), default="fail", help="the same for unreadable signatures")
+                        help="a glyph that a font lacks: fail and name it (default), or leave that print out")
+    parser.add_argument("--on-corrupt", choices=("fail", "skip"), default="fail",
+                        help="the same for unreadable signatures")
     parser.add_argument("--processes", type=int, default=None, metavar="N", help="default: one a core")
     options = parser.parse_args(arguments)
     if not 32 <= options.size <= 512:
@@ -78,7 +82,8 @@ class Bar:
 
     def __call__(self, done: int):
         left = (time.monotonic() - self.began) / done * (self.total - done)
-        text = f"{draw_bar(done / self.total, 28, glyphs_of(sys.stderr))} {done}/{self.total} pairs, {duration(left)} left"
+        bar = draw_bar(done / self.total, 28, glyphs_of(sys.stderr))
+        text = f"{bar} {done}/{self.total} pairs, {duration(left)} left"
         if self.live:
             print(f"\r{text}\033[K", end="\n" if done == self.total else "", file=sys.stderr, flush=True)
         elif self.total >= WORTH_TELLING and done * 4 // self.total > (done - 1) * 4 // self.total:
