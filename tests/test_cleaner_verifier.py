@@ -6,6 +6,7 @@ import pytest
 from models.cleaner import check, verifier
 from models.cleaner.config import Config
 from models.cleaner.splits import Item
+from models.verification.pairs import Pairs
 
 
 def wave(number, side=96):
@@ -28,11 +29,19 @@ def test_share_recovered():
     """EERs by hand. Clean: all genuine at 1, all impostors at 3: 0. Dirty: both at 1 and 3 alike: accepting <= 1 gives
     FAR 1/2 and FRR 1/2. Cleaned: genuine 1 1 1 4, impostors 3 5 5 5: accepting <= 3 gives FAR 1/4 and FRR 1/4.
     Recovered: (1/2 - 1/4) / (1/2 - 0) = 1/2."""
-    group = {"clean": ([1, 1, 1, 1], [3, 3, 3, 3]), "dirty": ([1, 1, 3, 3], [1, 1, 3, 3]),
-             "cleaned": ([1, 1, 1, 4], [3, 5, 5, 5])}
-    assert verifier.recovered([group]) == pytest.approx(0.5)
-    assert verifier.recovered([group, group]) == pytest.approx(0.5)
-    assert verifier.recovered([group | {"dirty": group["clean"]}]) is None
+    near = {"clean": [1, 1, 1, 1], "dirty": [1, 1, 3, 3], "cleaned": [1, 1, 1, 4]}
+    far = {"clean": [3, 3, 3, 3], "dirty": [1, 1, 3, 3], "cleaned": [3, 5, 5, 5]}
+    assert verifier.recovered(near, far) == pytest.approx(0.5)
+    assert verifier.recovered(near | {"dirty": near["clean"]}, far | {"dirty": far["clean"]}) is None
+    assert verifier.recovered(near | {"dirty": []}, far) is None
+
+
+def test_pairs_of_two_people_count_as_often_as_both_were_drawn():
+    """Writer 0 drawn twice, 1 once, 2 never: own pairs count 2, 1, 0 times; 0 with 1 counts 2 x 1, 1 with 2 never."""
+    pairs = Pairs(*(np.zeros(5, int),) * 2, writer=np.array([0, 1, 2, 0, 1]), other=np.array([0, 1, 2, 1, 2]))
+    distances = {name: np.arange(5) for name in verifier.NEEDED}
+    drawn = verifier._repeated(distances, pairs, np.array([2, 1, 0]))
+    assert drawn["clean"].tolist() == [0, 0, 1, 3, 3]
 
 
 def test_cleaning_perfectly_and_not_at_all(signed):
@@ -54,15 +63,6 @@ def test_nothing_to_verify(signed):
     assert verifier.verification(unknown, {"clean": images}, 100) == {}
     single = [Item(f"{n}", str(n), False, 0) for n in range(len(items))]
     assert verifier.verification(single, {"clean": images}, 100) == {}
-
-
-def test_description_sees_ink_not_its_place():
-    moved = np.roll(wave(2), (7, -3), axis=(0, 1))
-    blank = np.full((96, 96), 255, np.uint8)
-    told = verifier.describe(np.stack([wave(2), moved, wave(5), blank]))
-    assert np.allclose(told[0], told[1]) and not np.allclose(told[0], told[2], atol=0.1)
-    assert np.isfinite(told).all() and (told[3] > 0).all()
-    assert verifier.ink_box(wave(2)).shape[1] == 79 and verifier.ink_box(blank).shape == (96, 96)
 
 
 def test_check_names_splits_and_copies(tmp_path):
