@@ -12,9 +12,12 @@ from models.extractor import splits
 from models.extractor.listing import list_records, writers_of
 
 
+ALONE = ("data.added_writers=0", "batch.added=0")
+
+
 def recipe(*overrides):
     return config.load("extractor", ["data.validation_writers=2", "batch.writers=2", "batch.genuine=2", "batch.forged=1",
-                                     "train.global_batch=6", *overrides])
+                                     "train.global_batch=6", *ALONE, *overrides])
 
 
 @pytest.fixture(scope="module")
@@ -105,13 +108,12 @@ def black(root):
 def test_unusable_pictures_end_with_exit_2(folder, tmp_path, spoil, words):
     root = shutil.copytree(folder, tmp_path / "spoilt")
     spoil(root)
-    line = refused("data", "check", "extractor", "--tiny", f"data.root={root}", "data.validation_writers=2", "batch.writers=2",
-                   "train.global_batch=8")
+    line = refused("data", "check", "extractor", "--tiny", f"data.root={root}", "batch.writers=2", "train.global_batch=8", *ALONE)
     assert all(word in line for word in words), line
 
 
 def test_a_good_folder_passes_the_check(folder):
-    out = must("data", "check", "extractor", "--tiny", f"data.root={folder}", "batch.writers=2", "train.global_batch=8").out
+    out = must("data", "check", "extractor", "--tiny", f"data.root={folder}", "batch.writers=2", "train.global_batch=8", *ALONE).out
     assert "train: 2 writers" in out and "validation: 2 writers" in out and "prepared images: AUC" in out
 
 
@@ -149,6 +151,6 @@ def test_folds_cover_everybody_once():
 
 
 def test_cedars_ten_test_writers(real_data):
-    split = splits.parts(config.load("extractor", [f"data.root={real_data / 'cedar'}"]))
+    split = splits.parts(config.load("extractor", [f"data.root={real_data / 'cedar'}", *ALONE]))
     assert writers_of(split["test"]) == "2 5 6 15 19 22 30 34 48 51".split()
     assert [len(split[name]) for name in ("train", "validation", "test")] == [40 * 48, 5 * 48, 10 * 48]

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-INK_BELOW = 160.0 / 255.0   # the brightness under which a pixel is ink, as prepared.py packs them
+INK_BELOW = 160             # grey level under which a pixel is ink, as prepared.py packs them
 FINE = 2                    # the frame is sampled this much finer and averaged: thin strokes do not break
 
 
 def ink_of(images):
-    """float32 [B, h, w], 1 where images [B, h, w] in 0..1 (1 = paper) hold ink."""
-    return tf.cast(images < INK_BELOW, tf.float32)
+    """float32 [B, h, w], 1 where images [B, h, w] hold ink: uint8 0..255 or floats 0..1, bright = paper."""
+    bound = tf.constant(INK_BELOW, tf.uint8) if images.dtype == tf.uint8 else tf.cast(INK_BELOW / 255.0, images.dtype)
+    return tf.cast(images < bound, tf.float32)
 
 
 def spread(ink):
@@ -80,6 +81,6 @@ def sample(ink, maps, height: int, width: int):
 
 
 def aligned(images, settings):
-    """float32 [B, height, width], ink share 0..1, of images [B, h, w] in 0..1 (1 = paper), any frame."""
+    """float32 [B, height, width], ink share 0..1, of images [B, h, w] as ink_of takes them, in any frame."""
     ink = ink_of(images)
     return sample(ink, frame(ink, settings), settings.height, settings.width)

@@ -16,18 +16,17 @@ KNOTS = (4, 7)  # of the elastic grid, rows and columns
 def view(image, seed, settings, network):
     """uint8 [height, width], ink 0..255, of one uint8 [h, w] image: aligned, then varied by int32 [2] `seed` alone."""
     draws = tf.random.stateless_uniform([16], seed, -1.0, 1.0)
-    ink = align.ink_of(tf.cast(image, tf.float32)[None] / 255.0)
-    ink = thickened(ink, draws[0] * settings.thickness)
+    ink = align.ink_of(image[None])
     maps = align.frame(ink, network) @ jitter(draws[1:7], settings, network)
-    drawn = align.sample(ink, maps, network.height, network.width)[0]
-    drawn = bent(drawn, fold(seed, 1), settings.bend)
+    drawn = align.sample(ink, maps, network.height, network.width)
+    drawn = bent(thickened(drawn, draws[0] * settings.thickness)[0], fold(seed, 1), settings.bend)
     drawn = patched(drawn, draws[7:13], settings)
     return tf.cast(tf.round(drawn * 255.0), tf.uint8)
 
 
 def plain(image, network):
     """uint8 [height, width], ink 0..255: aligned only."""
-    return tf.cast(tf.round(align.aligned(tf.cast(image, tf.float32)[None] / 255.0, network)[0] * 255.0), tf.uint8)
+    return tf.cast(tf.round(align.aligned(image[None], network)[0] * 255.0), tf.uint8)
 
 
 def fold(seed, number: int):

@@ -84,3 +84,23 @@ class Proxies(tf.Module):
         super().__init__(name="proxies")
         start = tf.random.stateless_normal([classes, embedding], [5, 7]) / embedding ** 0.5
         self.directions = tf.Variable(start, name="directions")
+
+
+class Average(tf.Module):
+    """A running mean of a network's weights, which is judged and exported instead of the last step's.
+
+    Polyak & Juditsky 1992 (SIAM J. Control 30), with an exponential window; small batches make single steps jump.
+    """
+
+    def __init__(self, model: tf.keras.Model, twin: tf.keras.Model, decay: float):
+        super().__init__(name="average")
+        twin.set_weights(model.get_weights())
+        self.model, self.decay = twin, decay
+        self.steps = tf.Variable(0.0, trainable=False, name="steps")
+
+    def follow(self, model: tf.keras.Model) -> None:
+        """Traced: move towards `model`; at first faster, so that the start is soon forgotten."""
+        self.steps.assign_add(1.0)
+        decay = tf.minimum(self.decay, (1.0 + self.steps) / (10.0 + self.steps))
+        for slow, fast in zip(self.model.trainable_variables, model.trainable_variables):
+            slow.assign(decay * slow + (1.0 - decay) * fast)

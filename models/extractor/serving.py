@@ -37,10 +37,10 @@ def serving(task) -> Serving:
     """The trained network behind the alignment, in one model."""
     config = task.config
     image = tf.keras.Input((config.data.size, config.data.size, 3), name="image")
-    served = tf.keras.Model(image, task.network(Aligned(config.network, name="aligned")(image)), name="extractor")
+    served = tf.keras.Model(image, task.judged(Aligned(config.network, name="aligned")(image)), name="extractor")
     asked = sample(config.data.size)
     framed = np.stack([align.aligned(tf.constant(one[None, ..., 0]), config.network)[0].numpy() for one in asked])
-    expected = task.network(tf.constant(np.round(framed * 255.0) / 255.0, tf.float32), training=False)
+    expected = task.judged(tf.constant(np.round(framed * 255.0) / 255.0, tf.float32), training=False)
     contract = CONTRACT.format(size=config.data.size, dimensions=config.network.embedding)
     return Serving(model=served, inputs={"image": asked}, outputs={"output": expected.numpy()}, tolerance=2e-4,
                    contract=contract)

@@ -31,6 +31,10 @@ class Task(Base):
         self.players = [Player("network", moved, config.train.optimizer)]
         self.prepared, self.writers = {}, 0
         start_from(config.network.initial, self.network)
+        self.average, self.judged = None, self.network
+        if config.network.average:
+            self.average = network.Average(self.network, network.build(config.network), config.network.average)
+            self.checkpointed["average"], self.judged = self.average, self.average.model
 
     def sources(self):
         """train, validation; development and test in plain order, for judging; `other` is another data set."""
@@ -52,9 +56,14 @@ class Task(Base):
         loss = losses.total(embeddings, writers, forged, self.config.loss, proxies)
         return {"network": loss}, cosine_means(embeddings, writers, forged)
 
+    def observe(self, scalars):
+        if self.average is not None:
+            self.average.follow(self.network)
+
     def _gathered(self, batch, training):
         """Embeddings [B, D], writers int32 [B] and forged bool [B] of all ranks; one collective carries all three."""
-        embeddings = tf.cast(self.network(as_ink(batch), training=training), tf.float32)
+        model = self.network if training else self.judged
+        embeddings = tf.cast(model(as_ink(batch), training=training), tf.float32)
         told = tf.stack([tf.cast(batch["writer"], tf.float32), tf.cast(batch["forged"], tf.float32),
                          tf.cast(batch["weight"] > 0, tf.float32)], 1)
         whole = self.gather(tf.concat([embeddings, told], 1))
@@ -76,14 +85,16 @@ class Task(Base):
         return {name: tf.repeat(value, tf.shape(batch["writer"])[0]) for name, value in found.items()}
 
     def predict(self, batch):
-        return {"embedding": self.network(as_ink(batch), training=False)}
+        return {"embedding": self.judged(as_ink(batch), training=False)}
 
     def pictures(self, batch):
-        embeddings = self.network(as_ink(batch), training=False).numpy()
+        embeddings = self.judged(as_ink(batch), training=False).numpy()
         return {"nearest": pictures.nearest(batch["ink"].numpy(), embeddings, batch["writer"].numpy(), batch["forged"].numpy())}
 
     def show(self, batch):
-        return {"batch": pictures.grid(batch["ink"].numpy(), batch["writer"].numpy(), batch["forged"].numpy())}
+        names = writers_of(self.prepared["train"].records)
+        writers = [names[number] for number in batch["writer"].numpy()]
+        return {"batch": pictures.grid(batch["ink"].numpy(), writers, batch["forged"].numpy())}
 
     def evaluate(self, outputs_of, folder: Path | None):
         from models.extractor import judge
