@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from models.cleaner import splits
-from models.cleaner.signatures import load
+from models.cleaner.signatures import load_parts
 
 
 def check(recipe):
     """Yield lines on the data of `recipe`; raises UserError where it is unfit for training."""
     yield f"data: {recipe.data.root or 'embedded synthetic signatures'}"
     parts = splits.listing(recipe)
-    for name, items in parts.items():
-        told: list[str] = []
-        yield describe(name, load(items, name, recipe.data, told.append))
-        yield from told
+    told: list[str] = []
+    loaded = load_parts(parts, recipe.data, told.append)
+    yield from (describe(name, part) for name, part in loaded.items())
+    yield from told
     copies = names_of_copies(parts)
     yield from (f"note: {first} and {second} hold the same bytes" for first, second in copies)
 

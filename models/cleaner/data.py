@@ -13,7 +13,7 @@ from models.cleaner import splits
 from models.cleaner.bank import make_bank
 from models.cleaner.dirt import DirtMaker
 from models.cleaner.frozen import frozen_pairs
-from models.cleaner.signatures import Signatures, load
+from models.cleaner.signatures import Signatures, load, load_parts
 
 
 class Pairs(Source):
@@ -34,20 +34,19 @@ class Pairs(Source):
 class Frozen(Source):
     """The test pairs, drawn when first asked for; `signatures` and `arrays` serve the judge."""
 
-    def __init__(self, items: list[splits.Item], data, pairs: int):
+    def __init__(self, items: list[splits.Item], data, pairs: int, loaded: Signatures | None = None):
         self.digest = splits.digest(items)
-        self._items, self._data, self._pairs = items, data, pairs
+        self._items, self._data, self._pairs, self._loaded = items, data, pairs, loaded
 
     @property
     def size(self) -> int:
-        """Number of pairs; where unusable files are left out, only reading them tells."""
-        items = self.signatures.items if self._data.on_corrupt == "skip" else self._items
-        return len(items) * self._pairs
+        """Number of pairs; files that cannot be used are not among them."""
+        return len(self._loaded.items if self._loaded else self._items) * self._pairs
 
     @functools.cached_property
     def signatures(self) -> Signatures:
-        """The clean test signatures."""
-        return load(self._items, "test", self._data)
+        """The clean test signatures: as loaded, or drawn now."""
+        return self._loaded or load(self._items, "test", self._data)
 
     @functools.cached_property
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
@@ -71,10 +70,13 @@ def make_sources(config) -> dict[str, Source]:
     parts = splits.listing(config)
     parts["validation"] = [parts["validation"][place] for place in _mixed(len(parts["validation"]))]
     dirt, size = config.dirt, config.data.size
+    # files are all read now, so that one message names every unusable one; synthetic test signatures can wait
+    now = {name: items for name, items in parts.items() if name != "test" or items[0].path}
+    loaded = load_parts(now, config.data)
     bank = make_bank(printed_fonts("train"), size, dirt.word_bank, dirt.layer_bank, config.seed)
     maker = DirtMaker(bank, dirt, size)
-    sources: dict[str, Source] = {name: Pairs(load(parts[name], name, config.data), maker) for name in ("train", "validation")}
-    sources["test"] = Frozen(parts["test"], config.data, config.evaluation.pairs)
+    sources: dict[str, Source] = {name: Pairs(loaded[name], maker) for name in ("train", "validation")}
+    sources["test"] = Frozen(parts["test"], config.data, config.evaluation.pairs, loaded.get("test"))
     return sources
 
 

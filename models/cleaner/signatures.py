@@ -45,27 +45,38 @@ def tell(line: str) -> None:
 
 
 def load(items: list[splits.Item], split: str, data, left_out=tell) -> Signatures:
-    """Decode or draw, and prepare, with a thread per core.
+    """The signatures of one split; see load_parts."""
+    return load_parts({split: items}, data, left_out)[split]
 
-    Unusable files: `data.on_corrupt` fail raises one UserError that names them, skip tells each to `left_out`.
+
+def load_parts(parts: dict[str, list[splits.Item]], data, left_out=tell) -> dict[str, Signatures]:
+    """Decode or draw the items of several splits, and prepare, with a thread per core.
+
+    Unusable files: `data.on_corrupt` fail raises one UserError that names those of all splits, skip tells each to
+    `left_out`.
     """
-    def one(item):
+    def one(item, split):
         try:
             return prepared(_grey(item, split), data.size, item.name)
         except (UnreadableImage, NoInk) as error:
             return error
 
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        results = list(pool.map(one, items))
-    errors = [result for result in results if isinstance(result, UserError)]
-    if errors and (data.on_corrupt == "fail" or len(errors) == len(items)):
+        results = {split: list(pool.map(one, items, [split] * len(items))) for split, items in parts.items()}
+    errors = [result for part in results.values() for result in part if isinstance(result, UserError)]
+    nothing_left = any(all(isinstance(result, UserError) for result in part) for part in results.values())
+    if errors and (data.on_corrupt == "fail" or nothing_left):
         more = f"; and {len(errors) - 5} more" if len(errors) > 5 else ""
-        raise UserError(f"{len(errors)} of {len(items)} images cannot be used: {'; '.join(map(str, errors[:5]))}{more} "
-                        "(data.on_corrupt=skip leaves them out)")
+        raise UserError(f"{len(errors)} of {sum(map(len, parts.values()))} images cannot be used: "
+                        f"{'; '.join(map(str, errors[:5]))}{more} (data.on_corrupt=skip leaves them out)")
     for error in errors:
         left_out(f"left out: {error}")
-    kept = [(image, item) for image, item in zip(results, items) if not isinstance(image, UserError)]
-    return Signatures(np.stack([image for image, _ in kept]), [item for _, item in kept])
+    return {split: _kept(results[split], items) for split, items in parts.items()}
+
+
+def _kept(results, items) -> Signatures:
+    pairs = [(image, item) for image, item in zip(results, items) if not isinstance(image, UserError)]
+    return Signatures(np.stack([image for image, _ in pairs]), [item for _, item in pairs])
 
 
 def _grey(item, split):
