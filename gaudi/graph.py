@@ -25,7 +25,7 @@ class Traced:
         return self.found.clean and not self.open_sizes
 
 
-def trace(recipe, device, ranks: int) -> list[Traced]:
+def trace(recipe, device, ranks: int, export=True) -> list[Traced]:
     """Training step and validation in the precision of `device`, the exported signatures in float32."""
     precision, _ = devices.resolve_precision(recipe.precision, device)
     devices.open_device(devices.probe("cpu"), precision, seed=recipe.seed)
@@ -36,6 +36,8 @@ def trace(recipe, device, ranks: int) -> list[Traced]:
     per_rank = schedule.per_rank_batch(recipe.train.global_batch, ranks)
     batches = {name: batch_spec(sources[name], per_rank) for name in ("train", "validation")}
     graphs = [training_step(task, batches["train"], recipe, sources), validation(task, batches["validation"])]
+    if not export:
+        return graphs
     tf.keras.mixed_precision.set_global_policy("float32")
     return graphs + exported(tasks.build(recipe).serving())
 

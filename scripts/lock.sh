@@ -14,5 +14,6 @@ compile() {  # NAME [uv's options]: the lock of requirements/NAME.in
 compile tools
 compile horovod --no-deps
 compile cpu --override requirements/overrides.txt
+compile serving
 compile gaudi --override requirements/overrides.txt
 compile gpu --override requirements/overrides-gpu.txt
