@@ -70,6 +70,7 @@ class Train:
     keep_checkpoints: int = number(3, least=2, why="the newest ones; the best is kept besides")
     early_stop_epochs: float = number(0.0, least=0, unit="epochs", why="stop when the monitor has not improved; 0 is off")
     tensorboard: bool = True
+    profile_steps: int = number(0, least=0, unit="steps", why="of rank 0, recorded by tf.profiler after the first ones")
 
 
 @dataclass

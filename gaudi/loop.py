@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 from gaudi import device as devices
-from gaudi import report, run as runs, schedule
+from gaudi import report, run as runs, schedule, watch
 from gaudi.cluster import connect, describe
 from gaudi.errors import Stopped
 
@@ -71,9 +71,10 @@ def train(recipe, folder) -> dict:
     samples = Samples(task, sources["validation"], slice_of, journal, cluster)
     meter = Meter(plan, state, [player.name for player in task.players])
     report_page = ReportPage(run, cluster)
-    with Interruption() as interruption:
+    with Interruption() as interruption, watch.Watch(run, device, recipe.train, cluster, state.step) as watching:
         while state.step < plan.total_steps and not state.stopped_early:
-            logs = train_step(next(batches), state.step)
+            with watching.step(state.step):
+                logs = train_step(next(batches), state.step)
             state.step += 1
             meter.add(logs)
             leaving = cluster.any(interruption.asked)

