@@ -1,0 +1,1 @@
+"""Signer classifier: which of the known people signed, or nobody known."""
