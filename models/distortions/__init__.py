@@ -1,0 +1,1 @@
+"""The notebook's distortions of signature files, made offline with albumentations."""
