@@ -111,3 +111,11 @@ def test_cuts_of_pages(tmp_path):
 def test_real_folders(root):
     found = splits.real(recipe(f"data.real_signatures=[{root / 'valid'}]", "data.real_most=5").data)
     assert list(found) == ["valid"] and len(found["valid"]) == 5 and all(picture.is_signature for picture in found["valid"])
+
+
+def test_distorted_copies_stay_with_their_writer(root):
+    """What `gaudi data synth distortions` makes of original_3_1.png is writer 3's."""
+    write(root / "valid" / "original_3_1--elastic.png", 5)
+    parts = splits.listing(recipe(f"data.root={root}"))
+    owners = {name for name, part in parts.items() for picture in part if picture.is_signature and picture.group == "3"}
+    assert len(owners) == 1 and sum(picture.group == "3" for part in parts.values() for picture in part) == 3

@@ -16,7 +16,7 @@ class ScreenerData(Data):
 
     height: int = number(64, least=16, most=512, unit="pixels", why="of the frame the networks see")
     width: int = number(128, least=16, most=512, unit="pixels", why="signatures are wide")
-    writer_pattern: str = field(default=r"(?:original|forgeries)_(\d+)_\d+$", metadata={
+    writer_pattern: str = field(default=r"(?:original|forgeries)_(\d+)_\d+", metadata={
         "why": "valid/: group 1 is the writer in a file's stem; where it does not match, each file stands alone"})
     validation_share: float = number(0.15, above=0, most=0.4, unit="share", why="root: of writers and of invalid files")
     test_share: float = number(0.15, above=0, most=0.4, unit="share", why="root: of writers and of invalid files")
