@@ -54,6 +54,7 @@ class Network:
     blocks: int = number(4, least=1, most=12, why="hand, resnet: residual blocks at the lowest resolution")
     dropout: float = number(0.0, least=0, most=0.9, why="on the generator's way up; the paper and Isola use 0.5")
     hands: int = number(0, least=0, most=4096, why="hand: styles, one a training writer and medium; 0: one for all")
+    redraw: bool = note(True, "hand: starts as the print itself and learns what to change")
     hand_size: int = number(32, least=2, most=256, why="numbers that describe a style")
 
 
@@ -103,7 +104,8 @@ class Config(Recipe):
 
     model: str = "pix2pix"
     method: Literal["pix2pix", "cyclegan"] = "pix2pix"
-    monitor: Literal["ink_f", "ssim", "l1", "cycle_l1"] = note("ink_f", "what the best checkpoint is chosen by")
+    monitor: Literal["ink_f", "ssim", "l1", "cycle_l1"] = note(
+        "ssim", "what the best checkpoint is chosen by; ink_f is taken in by hatching where strokes are dense")
     data: PairData = field(default_factory=PairData)
     network: Network = field(default_factory=Network)
     loss: Loss = field(default_factory=Loss)

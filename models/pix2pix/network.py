@@ -12,6 +12,7 @@ from models.pix2pix.config import Network
 from models.pix2pix.layers import Hands, InstanceNorm, ReflectPad, Subpixel, conv, leaky, normal_start, up
 
 layers = tf.keras.layers
+PRINT_SHINES = 1.5  # before tanh: at the start `hand` answers with the print at 0.9 of its contrast
 
 
 def generator(settings: Network, size: int, channels: int, name="generator") -> tf.keras.Model:
@@ -142,6 +143,9 @@ def hand_generator(settings, size, channels, name):
         x = layers.Concatenate()([Subpixel()(conv(x, out * 4)), skip])
         x = leaky(normal(x, out))
         x = layers.Dropout(settings.dropout)(x) if settings.dropout else x
-    x = Subpixel()(conv(x, channels * 4))
+    fine = max(8, width // 4)
+    x = layers.Concatenate()([Subpixel()(conv(x, fine * 4)), printed])  # its own edges, or strokes are hatched
+    x = conv(leaky(conv(x, fine)), channels)
+    x = layers.Add()([x, layers.Rescaling(PRINT_SHINES)(printed)]) if settings.redraw else x
     written = layers.Activation("tanh", dtype="float32")(x)
     return tf.keras.Model([printed, hand] if settings.hands else printed, written, name=name)
