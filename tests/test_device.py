@@ -379,7 +379,7 @@ def test_two_ranks_on_a_gaudi_host_open_a_card_each(tmp_path):
         pytest.skip("needs Open MPI and Horovod in the environment")
     env = gaudi_machine.gaudi_environment(tmp_path / "root", HLS_MODULE_ID="4", OMPI_ALLOW_RUN_AS_ROOT="1",
                                           OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-    done = subprocess.run([mpirun, "-np", "2", "--oversubscribe", sys.executable, "-m", "gaudi.selftest"], env=env,
+    done = subprocess.run([mpirun, "-np", "2", "--oversubscribe", sys.executable, "-m", "gaudi.doctor.selftest"], env=env,
                           capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     fact = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
