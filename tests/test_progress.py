@@ -30,6 +30,12 @@ class Clock:
         return self.now
 
 
+@pytest.fixture(autouse=True)
+def no_width_from_outside(monkeypatch):
+    """Test runners tell their workers how wide the terminal is; lines must not depend on it."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def plain_lines(steps, seconds_a_step, total=None, **options):
     """What a pipe gets of so many steps."""
     clock, stream = Clock(), io.StringIO()

@@ -171,7 +171,9 @@ def test_locks_hold_one_tensorflow_each():
 
 
 def test_environment_is_what_the_lock_says():
-    here = {dist.metadata["Name"].lower().replace("_", "-").replace(".", "-"): dist.version for dist in metadata.distributions()}
+    here: dict[str, str] = {}
+    for dist in metadata.distributions():  # the first on the path counts: setuptools brings old copies of some
+        here.setdefault(dist.metadata["Name"].lower().replace("_", "-").replace(".", "-"), dist.version)
     lock = locked("cpu") if "tensorflow-cpu" in here else locked("gpu")
     wrong = {name: (here.get(name), version) for name, version in lock.items() if here.get(name) != version}
     assert not wrong
