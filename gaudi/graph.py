@@ -26,7 +26,10 @@ class Traced:
 
 
 def trace(recipe, device, ranks: int, export=True) -> list[Traced]:
-    """Training step and validation in the precision of `device`, the exported signatures in float32."""
+    """Training step and validation in the precision of `device`, the exported signatures in float32.
+
+    An export that needs what `fit` settles after training cannot be traced before it.
+    """
     precision, _ = devices.resolve_precision(recipe.precision, device)
     devices.open_device(devices.probe("cpu"), precision, seed=recipe.seed)
     import tensorflow as tf
@@ -36,7 +39,7 @@ def trace(recipe, device, ranks: int, export=True) -> list[Traced]:
     per_rank = schedule.per_rank_batch(recipe.train.global_batch, ranks)
     batches = {name: batch_spec(sources[name], per_rank) for name in ("train", "validation")}
     graphs = [training_step(task, batches["train"], recipe, sources), validation(task, batches["validation"])]
-    if not export:
+    if not export or type(task).fit is not tasks.Task.fit:
         return graphs
     tf.keras.mixed_precision.set_global_policy("float32")
     return graphs + exported(tasks.build(recipe).serving())

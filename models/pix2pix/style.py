@@ -12,11 +12,17 @@ def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
     """
     first, second = np.asarray(one, np.float64), np.asarray(other, np.float64)
     difference = first.mean(axis=0) - second.mean(axis=0)
-    cov_first, cov_second = (np.atleast_2d(np.cov(rows, rowvar=False, bias=True)) for rows in (first, second))
+    cov_first, cov_second = covariance(first), covariance(second)
     root = symmetric_root(cov_first)
     middle = root @ cov_second @ root
     cross = np.sqrt(np.maximum(np.linalg.eigvalsh((middle + middle.T) / 2), 0.0)).sum()
     return float(max(0.0, difference @ difference + np.trace(cov_first) + np.trace(cov_second) - 2 * cross))
+
+
+def covariance(rows: np.ndarray) -> np.ndarray:
+    """[F, F] of features [N, F], divided by N: of a single row all 0 (np.cov would take the row for one variable)."""
+    centred = rows - rows.mean(axis=0)
+    return centred.T @ centred / len(rows)
 
 
 def symmetric_root(matrix: np.ndarray) -> np.ndarray:

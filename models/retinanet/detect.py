@@ -100,7 +100,7 @@ def page_precision(boxes, scores, classes, truth, thresholds=tuple(np.arange(0.5
     overlap = _overlaps(boxes, truth[..., 1:])
     same = tf.logical_and(classes[..., None] == tf.cast(truth[:, None, :, 0], tf.int32), truth[:, None, :, 0] > 0)
     overlap = tf.where(same, overlap, 0.0)
-    best, which = tf.reduce_max(overlap, -1), tf.argmax(overlap, -1)
+    best, which = tf.reduce_max(overlap, -1), tf.argmax(overlap, -1, output_type=tf.int32)
     wanted = tf.reduce_sum(tf.cast(truth[..., 0] > 0, tf.float32), -1)
     real = scores > 0
     ranks = tf.cumsum(tf.cast(real, tf.float32), axis=1)
