@@ -38,8 +38,9 @@ def judge(source, outputs: dict[str, np.ndarray], config, folder: Path | None) -
                "ink_share": float((clean <= MIDDLE).mean())}
     seen = slice(None, None, pairs)  # the first version of every signature
     removed = np.stack([without_lines(image) for image in dirty[seen]])
-    verified = verification(source.signatures.items, {"clean": clean[seen], "dirty": dirty[seen], "line removal": removed,
-                                                      "cleaned": outputs["cleaned"][seen]}, config.evaluation.bootstrap)
+    conditions = {"clean": clean[seen], "dirty": dirty[seen], "line removal": removed,
+                  "cleaned": outputs["cleaned"][seen]}
+    verified = verification(source.signatures.items, conditions, config.evaluation.bootstrap)
     figures |= {"verification": verified} if verified else {}
     if folder:
         write_pictures(folder, dirty, outputs["cleaned"], clean, rows["cleaned"]["ink_f"], config.evaluation.pictures)
@@ -135,11 +136,21 @@ class Bootstrap:
 
 
 def write_pictures(folder: Path, dirty, cleaned, clean, ink_f, count: int) -> None:
-    """pairs.png (evenly spread), best.png and worst.png (by ink F): rows of dirty | cleaned | clean."""
+    """pairs.png (evenly spread), best.png and worst.png (by ink F): rows of dirty | cleaned | clean.
+
+    inputs/ holds the dirty ones of pairs.png as files of their own, to try an export on.
+    """
     order = np.argsort(ink_f, kind="stable")
     chosen = {"pairs": np.linspace(0, len(dirty) - 1, min(count, len(dirty))).astype(int),
               "worst": order[:count], "best": order[::-1][:count]}
     for name, rows in chosen.items():
-        picture = grid([dirty[rows], cleaned[rows], clean[rows]])
-        if not cv2.imwrite(str(folder / f"{name}.png"), picture):
-            raise OSError(f"{folder / name}.png: cannot be written")
+        write_picture(folder / f"{name}.png", grid([dirty[rows], cleaned[rows], clean[rows]]))
+    (folder / "inputs").mkdir(exist_ok=True)
+    for row in chosen["pairs"]:
+        write_picture(folder / "inputs" / f"{row:04d}.png", dirty[row])
+
+
+def write_picture(path: Path, picture) -> None:
+    """OSError where the file cannot be written; OpenCV only answers no."""
+    if not cv2.imwrite(str(path), picture):
+        raise OSError(f"{path}: cannot be written")
