@@ -48,11 +48,12 @@ def train(recipe, folder) -> dict:
     state = State()
     with cluster.together():
         if cluster.is_main:
+            begun = bool(checkpoints.names())
+            if not begun:
+                task.start()  # before anything is written: starting weights that do not fit leave no run behind
             run.create(recipe, needed_bytes=2 * sum(4 * int(np.prod(variable.shape)) for variable in variables))
-            if checkpoints.names():
+            if begun:
                 state.load(checkpoints.restore())
-            else:
-                task.start()
     state = cluster.from_main(state)
     cluster.broadcast(variables)
     if state.finished(plan):
