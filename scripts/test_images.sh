@@ -31,7 +31,8 @@ clean() {
     [ "${GAUDI_KEEP:-}" = 1 ] || { images rm --all; images rmi --all --force; rm -rf "$folder"; } >/dev/null 2>&1
 }
 
-base_image() {  # Debian as an image; a certificate authority of this machine's own is taken along, for networks that need it
+base_image() {  # Made once in FOLDER. Debian as an image; a certificate authority of this machine's own is taken along, for networks that need it
+    ! images inspect localhost/debian:bookworm >/dev/null 2>&1 || return 0
     [ -e "$folder/tree/etc/debian_version" ] ||
         debootstrap --variant=minbase --include=ca-certificates bookworm "$folder/tree" "$mirror" >"$folder/debootstrap.log"
     cp /usr/local/share/ca-certificates/*.crt "$folder/tree/usr/local/share/ca-certificates/" 2>/dev/null || true
