@@ -265,10 +265,10 @@ SHORT = {"bf16": "bfloat16", **{f"f{bits}": f"float{bits}" for bits in (16, 32, 
          **{f"i{bits}": f"int{bits}" for bits in (8, 16, 32, 64)}, **{f"u{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)}}
 
 
-def table() -> dict[str, dict[str, set[str]]]:
+def table(text: str) -> dict[str, dict[str, set[str]]]:
     """{operator: {attribute: types it has kernels for}}; an attribute that is absent takes any type."""
     kernels, types = {}, {}
-    for line in TABLE.strip().splitlines():
+    for line in text.strip().splitlines():
         if line.startswith(" "):
             kernels |= {name: types for name in line.split()}
         elif line == "any":
@@ -279,4 +279,4 @@ def table() -> dict[str, dict[str, set[str]]]:
     return kernels
 
 
-KERNELS = table()
+KERNELS = table(TABLE)

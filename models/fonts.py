@@ -38,7 +38,7 @@ def families() -> dict[str, Path]:
     for part in (TRAIN, TEST):
         if not set(part) & set(found):
             packages = sorted({_KNOWN[family][0].replace("_", "-") for family in part})
-            raise UserError(f"no printed font is installed; at least one of these packages is needed: {' '.join(packages)}")
+            raise UserError(f"no printed font is installed; one of these packages is needed: {' '.join(packages)}")
     return found
 
 
@@ -61,7 +61,7 @@ def faces(family: str) -> tuple[Path, ...]:
 
 
 def _is_face(rest: str) -> bool:
-    """Whether what follows the family's name is a style ("-BoldOblique", "It"), not another family ("Mono", "Display")."""
+    """Whether what follows the family's name is a style ("-BoldOblique", "It"), not another family ("Mono")."""
     styles = ("", "-", "Bol", "It", "Reg", "Light", "Medium", "Semi", "Extra", "Black", "Thin", "Oblique")
     return rest in styles[:1] or rest.startswith(styles[1:])
 
@@ -73,7 +73,7 @@ def _folder(family: str) -> Path:
 
 
 def render_word(text: str, font: str | Path, size: int) -> np.ndarray:
-    """Printed text as coverage uint8 [h, w], 255 = ink, cropped to the ink; `font` a family or a face, size in pixels."""
+    """Text as coverage uint8 [h, w], 255 = ink, cropped to it; `font` a family or a face, size in pixels."""
     face = _open(str(families().get(font, font)), int(size))
     left, top, right, bottom = face.getbbox(text)
     canvas = Image.new("L", (max(1, right - left), max(1, bottom - top)), 0)

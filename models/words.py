@@ -1,4 +1,4 @@
-"""Words that stand printed or written on documents: names, titles, business words, dates, amounts; two disjoint parts."""
+"""Words that stand on documents: names, titles, business words, dates, amounts; in two disjoint parts."""
 import functools
 
 import numpy as np
@@ -6,57 +6,61 @@ import numpy as np
 FIRST_NAMES = """
 Aaron Abigail Adam Adrian Agnes Aisha Alan Albert Alice Amara Amelia Amir Amy Andrea Andrew Angela Anita Anna Anthony
 Arthur Astrid Audrey Barbara Beatrice Benjamin Bernard Bianca Boris Brenda Brian Bruno Camille Carl Carmen Caroline
-Catherine Cecilia Charles Chloe Christine Clara Claudia Colin Cynthia Daniel David Deborah Denise Diana Dimitri Dominic
-Dorothy Edgar Edith Edward Elaine Elena Elias Elizabeth Ellen Emil Emily Emma Eric Erika Esther Ethan Eugene Eva Evelyn
-Fatima Felix Fernando Fiona Florence Frances Francis Frank Frederick Gabriel George Gerald Grace Greta Gustav Hannah
-Harold Harriet Hassan Heidi Helen Henry Hugo Ian Ingrid Irene Isaac Isabel Ivan Jack Jacob James Jane Janet Jasmine Jean
-Jennifer Jerome Joan Joel John Jonas Joseph Joyce Judith Julia Julian Karen Karin Katrina Keith Kenneth Kevin Lars Laura
-Lena Leo Leonard Lewis Lily Linda Lisa Louis Lucas Lucy Luis Lydia Magnus Marcel Margaret Maria Marian Mark Martha Martin
-Mary Matilda Matthew Maurice Max Megan Melissa Michael Miguel Mildred Miriam Mohammed Monica Nadia Nancy Naomi Natalie
-Nathan Nicholas Nina Noah Nora Norman Olga Oliver Olivia Oscar Otto Pamela Patricia Patrick Paul Paula Pedro Peter Philip
-Phyllis Priya Rachel Ralph Raymond Rebecca Regina Ricardo Richard Rita Robert Roger Rosa Roy Ruben Ruth Samuel Sandra
-Sarah Sean Sergei Sharon Sheila Silvia Simon Sofia Sonia Stanley Stella Stephen Susan Sven Sylvia Tamara Teresa Theodore
-Thomas Timothy Tobias Ursula Valerie Vera Victor Vincent Viola Virginia Walter Wanda Wendy William Yasmin Yusuf Yvonne
+Catherine Cecilia Charles Chloe Christine Clara Claudia Colin Cynthia Daniel David Deborah Denise Diana Dimitri
+Dominic Dorothy Edgar Edith Edward Elaine Elena Elias Elizabeth Ellen Emil Emily Emma Eric Erika Esther Ethan Eugene
+Eva Evelyn Fatima Felix Fernando Fiona Florence Frances Francis Frank Frederick Gabriel George Gerald Grace Greta
+Gustav Hannah Harold Harriet Hassan Heidi Helen Henry Hugo Ian Ingrid Irene Isaac Isabel Ivan Jack Jacob James Jane
+Janet Jasmine Jean Jennifer Jerome Joan Joel John Jonas Joseph Joyce Judith Julia Julian Karen Karin Katrina Keith
+Kenneth Kevin Lars Laura Lena Leo Leonard Lewis Lily Linda Lisa Louis Lucas Lucy Luis Lydia Magnus Marcel Margaret
+Maria Marian Mark Martha Martin Mary Matilda Matthew Maurice Max Megan Melissa Michael Miguel Mildred Miriam Mohammed
+Monica Nadia Nancy Naomi Natalie Nathan Nicholas Nina Noah Nora Norman Olga Oliver Olivia Oscar Otto Pamela Patricia
+Patrick Paul Paula Pedro Peter Philip Phyllis Priya Rachel Ralph Raymond Rebecca Regina Ricardo Richard Rita Robert
+Roger Rosa Roy Ruben Ruth Samuel Sandra Sarah Sean Sergei Sharon Sheila Silvia Simon Sofia Sonia Stanley Stella
+Stephen Susan Sven Sylvia Tamara Teresa Theodore Thomas Timothy Tobias Ursula Valerie Vera Victor Vincent Viola
+Virginia Walter Wanda Wendy William Yasmin Yusuf Yvonne
 """
 SURNAMES = """
 Abbott Adler Ahmed Allen Alvarez Andersen Archer Bailey Baker Banerjee Barnes Bauer Becker Bell Bennett Berger Bianchi
-Bishop Blake Bond Bradley Braun Brooks Brown Burke Campbell Carter Castillo Chang Chapman Chen Clarke Cohen Cole Collins
-Cooper Costa Crawford Cruz Dalton Davies Delgado Dixon Doyle Dubois Duncan Edwards Eriksson Evans Farrell Ferrari Fischer
-Fletcher Flores Fontaine Foster Fournier Fraser Garcia Gibson Gomez Gordon Graham Grant Greene Griffin Gupta Haas Hale
-Hamilton Hansen Harper Hayes Hoffman Holland Horvath Howard Hughes Hunter Ibrahim Iversen Jackson Jansen Jenkins Jensen
-Johnson Jones Kapoor Kaufman Keller Kelly Khan Kim Klein Knight Kowalski Kramer Lambert Larsen Laurent Lawson Lee Lehmann
-Lindgren Lopez Lorenz Macdonald Marino Marsh Martinez Mason Mendoza Meyer Miller Mitchell Moore Morales Moreau Morgan
-Morris Mueller Murphy Nakamura Nelson Newman Nguyen Nolan Novak Olsen Ortega Owens Palmer Park Parker Patel Pearson Perez
-Petersen Phillips Popov Porter Powell Price Quinn Ramirez Reed Reyes Reynolds Richter Rivera Roberts Robinson Rogers
-Romero Rossi Russell Ryan Sanders Santos Sato Schmidt Schneider Schulz Scott Shah Shaw Silva Simmons Singh Smith Sorensen
-Spencer Stein Stewart Stone Sullivan Suzuki Tanaka Taylor Thompson Torres Tucker Turner Vargas Vogel Wagner Walker Wallace
-Walsh Wang Ward Watson Weber Weiss Wells West White Williams Wilson Winter Wolf Wong Wood Wright Yamamoto Young Zhang
+Bishop Blake Bond Bradley Braun Brooks Brown Burke Campbell Carter Castillo Chang Chapman Chen Clarke Cohen Cole
+Collins Cooper Costa Crawford Cruz Dalton Davies Delgado Dixon Doyle Dubois Duncan Edwards Eriksson Evans Farrell
+Ferrari Fischer Fletcher Flores Fontaine Foster Fournier Fraser Garcia Gibson Gomez Gordon Graham Grant Greene Griffin
+Gupta Haas Hale Hamilton Hansen Harper Hayes Hoffman Holland Horvath Howard Hughes Hunter Ibrahim Iversen Jackson
+Jansen Jenkins Jensen Johnson Jones Kapoor Kaufman Keller Kelly Khan Kim Klein Knight Kowalski Kramer Lambert Larsen
+Laurent Lawson Lee Lehmann Lindgren Lopez Lorenz Macdonald Marino Marsh Martinez Mason Mendoza Meyer Miller Mitchell
+Moore Morales Moreau Morgan Morris Mueller Murphy Nakamura Nelson Newman Nguyen Nolan Novak Olsen Ortega Owens Palmer
+Park Parker Patel Pearson Perez Petersen Phillips Popov Porter Powell Price Quinn Ramirez Reed Reyes Reynolds Richter
+Rivera Roberts Robinson Rogers Romero Rossi Russell Ryan Sanders Santos Sato Schmidt Schneider Schulz Scott Shah Shaw
+Silva Simmons Singh Smith Sorensen Spencer Stein Stewart Stone Sullivan Suzuki Tanaka Taylor Thompson Torres Tucker
+Turner Vargas Vogel Wagner Walker Wallace Walsh Wang Ward Watson Weber Weiss Wells West White Williams Wilson Winter
+Wolf Wong Wood Wright Yamamoto Young Zhang
 """
 BUSINESS = """
-Account Address Agreement Amendment Amount Annex Applicant Approved Article Assets Attachment Auditor Authority Balance
-Bank Bearer Beneficiary Board Borrower Branch Budget Buyer Cashier Certificate Chairman Charge Claim Clause Client
-Commission Committee Company Conditions Confirmed Consent Contract Copy Corporation Council Court Credit Creditor Customer
-Debit Debtor Declaration Deed Delivery Department Deposit Director Disclosure Dividend Document Duty Employee Employer
-Enclosure Entitled Equity Escrow Estate Evidence Exchange Executed Executor Expenses Expiry Facility Fee Final Finance
-Folio Form Freight Fund Goods Guarantee Guarantor Headquarters Heirs Hereby Holder Income Indemnity Instalment Insurance
-Insured Interest Inventory Invoice Issued Joint Journal Judgement Jurisdiction Landlord Lease Ledger Legal Lender Letter
-Liability Licence Limited Loan Manager Mandate Market Maturity Meeting Member Memorandum Minutes Mortgage Net Notary Note
-Notice Number Obligation Office Officer Option Order Original Owner Page Paragraph Party Payable Payee Payment Penalty
-Pension Period Permit Personal Place Policy Position Power Premises Premium President Principal Private Profit Project
-Promissory Property Protocol Province Provision Public Purchase Purpose Quantity Quotation Rate Receipt Received
-Record Reference Refund Register Release Remarks Remittance Renewal Rent Report Request Resident Resolution Revenue Sale
-Schedule Seal Secretary Section Security Seller Service Settlement Share Shareholder Shipment Signatory Signature Signed
-State Statement Stock Subject Supplier Surety Tax Tenant Term Terms Testament Title Total Transfer Treasurer Trust Trustee
-Undersigned Union Unit Valid Value Vendor Voucher Warranty Witness Yield Zone above accordance according affixed agreed
-amended annual apply assigned attached attorney authorised before behalf below between binding bound business by cause
-certify change clear comply consider copies correct cost current date dated day deemed delivered described due duly
-each effect either entire equal event every except exclusive existing extent force foregoing full further general given
-governed granted have hereof herein hereto hereunder including initial instead into jointly known late law lawful made
-mutual named necessary none notwithstanding obtain other otherwise paid per pledge present prior promptly provided
-pursuant reasonable regarding said same set several shall so sole stated subscribed such sum thereof these this
-through under undertake unless until upon void waive whereas wherein which whole within without writing written year
+Account Address Agreement Amendment Amount Annex Applicant Approved Article Assets Attachment Auditor Authority
+Balance Bank Bearer Beneficiary Board Borrower Branch Budget Buyer Cashier Certificate Chairman Charge Claim Clause
+Client Commission Committee Company Conditions Confirmed Consent Contract Copy Corporation Council Court Credit
+Creditor Customer Debit Debtor Declaration Deed Delivery Department Deposit Director Disclosure Dividend Document Duty
+Employee Employer Enclosure Entitled Equity Escrow Estate Evidence Exchange Executed Executor Expenses Expiry Facility
+Fee Final Finance Folio Form Freight Fund Goods Guarantee Guarantor Headquarters Heirs Hereby Holder Income Indemnity
+Instalment Insurance Insured Interest Inventory Invoice Issued Joint Journal Judgement Jurisdiction Landlord Lease
+Ledger Legal Lender Letter Liability Licence Limited Loan Manager Mandate Market Maturity Meeting Member Memorandum
+Minutes Mortgage Net Notary Note Notice Number Obligation Office Officer Option Order Original Owner Page Paragraph
+Party Payable Payee Payment Penalty Pension Period Permit Personal Place Policy Position Power Premises Premium
+President Principal Private Profit Project Promissory Property Protocol Province Provision Public Purchase Purpose
+Quantity Quotation Rate Receipt Received Record Reference Refund Register Release Remarks Remittance Renewal Rent
+Report Request Resident Resolution Revenue Sale Schedule Seal Secretary Section Security Seller Service Settlement
+Share Shareholder Shipment Signatory Signature Signed State Statement Stock Subject Supplier Surety Tax Tenant Term
+Terms Testament Title Total Transfer Treasurer Trust Trustee Undersigned Union Unit Valid Value Vendor Voucher
+Warranty Witness Yield Zone above accordance according affixed agreed amended annual apply assigned attached attorney
+authorised before behalf below between binding bound business by cause certify change clear comply consider copies
+correct cost current date dated day deemed delivered described due duly each effect either entire equal event every
+except exclusive existing extent force foregoing full further general given governed granted have hereof herein hereto
+hereunder including initial instead into jointly known late law lawful made mutual named necessary none
+notwithstanding obtain other otherwise paid per pledge present prior promptly provided pursuant reasonable regarding
+said same set several shall so sole stated subscribed such sum thereof these this through under undertake unless until
+upon void waive whereas wherein which whole within without writing written year
 """
-TITLES = "Mr. Mrs. Ms. Dr. Prof. Sir Esq. Jr. Sr. Ph.D. M.D. LL.B. Rev. Hon. Capt. CPA CEO CFO COO VP Ltd. Inc. GmbH LLC"
+TITLES = ("Mr. Mrs. Ms. Dr. Prof. Sir Esq. Jr. Sr. Ph.D. M.D. LL.B. Rev. Hon. Capt. "
+          "CPA CEO CFO COO VP Ltd. Inc. GmbH LLC")
 MONTHS = "January February March April May June July August September October November December"
 FORMS_OF_ADDRESS = "Mr. Mrs. Ms. Dr. Prof. Sir Rev. Hon. Capt."
 CURRENCIES = "USD EUR GBP CHF JPY SEK CAD INR $"

@@ -64,8 +64,8 @@ def test_no_dirt_leaves_the_signature(bank, stroke):
     nothing = Dirt(words=0, layer_share=0, scan_share=0, speck_share=0, grey_share=0)
     dirty, clean = pairs(DirtMaker(bank, nothing, SIZE), stroke, 8)
     assert np.array_equal(dirty, clean)
-    still = Dirt(words=0, layer_share=0, scan_share=0, speck_share=0, grey_share=0, shrink=0, widen=0, heighten=0, turn=0,
-                 slant=0, shift=0)
+    still = Dirt(words=0, layer_share=0, scan_share=0, speck_share=0, grey_share=0,
+                 shrink=0, widen=0, heighten=0, turn=0, slant=0, shift=0)
     _, clean = pairs(DirtMaker(bank, still, SIZE), stroke, 1)
     assert np.array_equal(clean[0], np.where(stroke > 127, 255, 0))
 
@@ -81,7 +81,8 @@ def test_nothing_is_mirrored(bank):
 
 def test_graph_is_static_and_free_of_python(bank, stroke):
     maker = DirtMaker(bank, Dirt(), SIZE)
-    traced = tf.function(maker.pair).get_concrete_function(tf.TensorSpec([SIZE, SIZE], tf.uint8), tf.TensorSpec([2], tf.int32))
+    given = tf.TensorSpec([SIZE, SIZE], tf.uint8), tf.TensorSpec([2], tf.int32)
+    traced = tf.function(maker.pair).get_concrete_function(*given)
     assert all(shape == [SIZE, SIZE] for shape in (output.shape for output in traced.outputs))
     definition = traced.graph.as_graph_def()
     kinds = {node.op for node in definition.node} | {n.op for f in definition.library.function for n in f.node_def}
@@ -94,7 +95,8 @@ def test_otsu_equals_the_host_version():
     """On images of even 2 x 4 blocks the sampled histogram is the full one."""
     random = np.random.default_rng(5)
     for _ in range(5):
-        coarse = np.where(random.random((32, 16)) < 0.1, random.integers(0, 120, (32, 16)), random.integers(150, 256, (32, 16)))
+        ink, paper = random.integers(0, 120, (32, 16)), random.integers(150, 256, (32, 16))
+        coarse = np.where(random.random((32, 16)) < 0.1, ink, paper)
         image = np.repeat(np.repeat(coarse, 2, axis=0), 4, axis=1).astype(np.uint8)
         assert int(otsu(tf.constant(image))) == otsu_threshold(image)
 

@@ -63,7 +63,7 @@ def test_drd_divides_by_blocks_with_ink_and_paper():
 
 
 def test_bootstrap_draws_groups():
-    """Group a holds three rows of 1, group b one row of 0: the mean is 3/4, and a whole group may be drawn twice: 0 to 1."""
+    """Group a holds three rows of 1, group b one row of 0: the mean is 3/4; one group may be drawn twice: 0 to 1."""
     figure = judge.Bootstrap(["a", "a", "a", "b"], 1000).mean(np.array([1.0, 1, 1, 0]))
     assert figure == {"value": 0.75, "low": 0.0, "high": 1.0}
     alone = judge.Bootstrap(["a", "a"], 100).mean(np.array([1.0, 2.0]))
@@ -90,7 +90,7 @@ def test_baseline_figures():
 
 
 def test_frozen_pairs_never_change():
-    """The digest of these pairs (without fonts' rendering: lines and noise only would not show words) is reproducible."""
+    """Two drawings of the pairs are equal byte by byte, and no two pairs are."""
     fonts = printed_fonts("test")
     first, second = (frozen_pairs(strokes(3), fonts, 2) for _ in range(2))
     assert first[0].shape == (6, 96, 96) and np.array_equal(first[1], np.repeat(strokes(3), 2, axis=0))

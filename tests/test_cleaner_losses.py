@@ -50,7 +50,7 @@ def test_loss_is_per_example():
 
 
 def test_psnr_and_rmse_of_all_white():
-    """All white against 5 % ink: MSE 0.05, PSNR -10 log10 0.05 = 13.0103 dB, RMSE sqrt 0.05; a perfect answer ends at 60."""
+    """All white against 5 % ink: MSE 0.05, PSNR -10 log10 0.05 = 13.0103 dB, RMSE sqrt 0.05; a perfect answer: 60."""
     clean, white = ink_of(5), tf.ones([1, 10, 10])
     assert losses.psnr(white, clean).numpy() == pytest.approx([13.0103], abs=1e-4)
     assert losses.rmse(white, clean).numpy() == pytest.approx([math.sqrt(0.05)])

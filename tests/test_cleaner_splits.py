@@ -53,7 +53,7 @@ def test_genuine_only(real_data):
 
 def test_folder_by_file(folder):
     parts = splits.listing(config(root=str(folder)))
-    assert sum(map(len, parts.values())) == 12 and disjoint(parts) and len(parts["test"]) == len(parts["validation"]) == 1
+    assert [len(parts[name]) for name in splits.SPLITS] == [10, 1, 1] and disjoint(parts)
     assert parts == splits.listing(config(root=str(folder)))
 
 
@@ -74,7 +74,8 @@ def test_too_few_images(tmp_path):
 def test_synthetic_sets_are_apart_and_half_forged():
     parts = splits.listing(config(synthetic_writers=3, synthetic_held_out=2, synthetic_each=5))
     assert [len(parts[name]) for name in splits.SPLITS] == [15, 10, 10]
-    assert [(item.forged, item.index) for item in parts["test"][:5]] == [(False, 0), (False, 1), (False, 2), (True, 0), (True, 1)]
+    first = [(item.forged, item.index) for item in parts["test"][:5]]
+    assert first == [(False, 0), (False, 1), (False, 2), (True, 0), (True, 1)]
     assert len(set(splits.SYNTHETIC_SETS.values())) == 3
 
 

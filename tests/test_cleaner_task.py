@@ -79,7 +79,7 @@ def test_evaluation_and_pictures(task, tmp_path):
         assert all(figure["low"] <= figure["value"] <= figure["high"] for figure in row.values())
     assert table["all white"]["ink_f"]["value"] == 0 and 0 < table["do nothing"]["ink_f"]["value"] < 1
     assert set(figures["verification"]["skilled"]) >= {"clean", "dirty", "cleaned", "line removal"}
-    assert {path.name for path in tmp_path.iterdir()} == {"pairs.png", "best.png", "worst.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"pairs.png", "best.png", "worst.png", "inputs"}
     picture = task.pictures(batches(task, "validation")[0])["pairs"]
     assert picture.dtype == np.uint8 and picture.shape[2] == 3
 

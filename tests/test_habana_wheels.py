@@ -11,6 +11,8 @@ import subprocess
 import gaudi_machine
 import pytest
 
+from gaudi import hpu_kernels
+
 LOAD = "from habana_frameworks.tensorflow import load_habana_module\nload_habana_module()\n"
 BRIDGE = "habana_frameworks.tensorflow"
 NO_DRIVER = "no /sys/class/accel/accel0/device/device_type (no Gaudi driver)"
@@ -92,3 +94,12 @@ def test_a_wrong_tensorflow_is_caught_before_the_bridge_ends_the_process(tmp_pat
     done = run(variable, "-c", "from gaudi import device; print(device.probe().kind)", **on_a_gaudi_host(tmp_path / "b"))
     assert done.stdout == "cpu\n" and BRIDGE not in imports(done)[0]
     assert run(variable, "-c", LOAD).returncode == end
+
+
+def test_list_of_kernels_is_what_the_bridge_registers(tmp_path):
+    """gaudi/hpu_kernels.py against the real bridge, which leaves a folder of its own where it runs."""
+    script = gaudi_machine.HERE / "list_hpu_kernels.py"
+    done = subprocess.run([python_of("GAUDI_HABANA_PYTHON"), script], env=gaudi_machine.plain_environment(), cwd=tmp_path,
+                          capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert hpu_kernels.table(done.stdout) == hpu_kernels.KERNELS

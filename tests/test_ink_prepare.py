@@ -56,7 +56,8 @@ def test_otsu_by_hand():
 
 def test_otsu_equals_opencv():
     random = np.random.default_rng(5)
-    pictures = [np.clip(random.normal(random.integers(20, 235), 30, (40, 50)), 0, 255).astype(np.uint8) for _ in range(60)]
+    noise = [random.normal(random.integers(20, 235), 30, (40, 50)) for _ in range(60)]
+    pictures = [np.clip(values, 0, 255).astype(np.uint8) for values in noise]
     pictures += [scan(seed=seed, ink=ink) for seed, ink in enumerate((40, 120, 200))]
     for picture in pictures:
         expected, _ = cv2.threshold(picture, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)

@@ -143,7 +143,7 @@ def test_unusable_files(tmp_path):
     assert sum(sources[name].size for name in ("train", "validation", "test")) == 14
     for path in (folder / "valid").rglob("*.png"):
         path.write_text("no picture")
-    with pytest.raises(UserError, match="images of train cannot be used"):
+    with pytest.raises(UserError, match="train: all of its signatures"):
         data.make_sources(skipping)
 
 

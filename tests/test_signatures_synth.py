@@ -14,8 +14,8 @@ from models.signatures.synth import synthetic_set, write_set
 
 def test_the_folder_equals_the_set_in_memory(tmp_path, capsys):
     folder = tmp_path / "new" / "set"
-    code = main(["data", "synth", "signatures", "--out", str(folder), "--writers", "3", "--genuine", "2", "--forged", "1",
-                 "--seed", "5", "--height", "80"])
+    code = main(["data", "synth", "signatures", "--out", str(folder), "--writers", "3", "--genuine", "2",
+                 "--forged", "1", "--seed", "5", "--height", "80"])
     captured = capsys.readouterr()
     assert code == 0 and "9 signatures of 3 writers" in captured.out and "3/3 writers" in captured.err
     listed, drawn = list_signatures(folder), synthetic_set(3, 2, 1, seed=5, height=80)
@@ -64,7 +64,7 @@ def test_an_interrupted_set_leaves_nothing(tmp_path):
 
 def test_a_place_that_cannot_be_written(tmp_path, capsys):
     (tmp_path / "file").write_text("x")
-    code = main(["data", "synth", "signatures", "--out", str(tmp_path / "file" / "set"), "--writers", "1", "--genuine", "1"])
+    code = main(["data", "synth", "signatures", "--out", str(tmp_path / "file" / "set"), "--writers", "1"])
     error = capsys.readouterr().err
     assert code == 2 and "cannot be written" in error and error.count("\n") == 1
 

@@ -21,7 +21,8 @@ CEDAR = Path(os.environ.get("GAUDI_TEST_DATA", Path(__file__).parents[2] / "shar
 def people():
     """Twelve synthetic writers, six genuine and four forged signatures each: pictures and their listing."""
     drawn = synthetic_set(12, 6, 4, seed=3, height=90)
-    return [one.image for one in drawn], [Signature(one.writer, one.kind == "forged", one.index, Path("-")) for one in drawn]
+    listing = [Signature(one.writer, one.kind == "forged", one.index, Path("-")) for one in drawn]
+    return [one.image for one in drawn], listing
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +115,7 @@ def test_wrong_folders_are_one_line(tmp_path, capsys):
 @pytest.mark.skipif(not CEDAR.is_dir(), reason=f"no CEDAR signatures in {CEDAR} (GAUDI_TEST_DATA)")
 def test_real_signatures_of_development_writers():
     """Twelve development writers, eight and eight each; over all 45 of them the plain verifier has 19 % and 6 %."""
-    chosen = [s for s in list_signatures(CEDAR) if s.writer in (1, 3, 4, 7, 8, 9, 10, 11, 12, 13, 14, 16) and s.index <= 8]
+    writers = {1, 3, 4, 7, 8, 9, 10, 11, 12, 13, 14, 16}
+    chosen = [s for s in list_signatures(CEDAR) if s.writer in writers and s.index <= 8]
     verdicts = judge(describe_all(read_many([s.path for s in chosen]).images), chosen, rounds=1)
     assert verdicts["random"].eer < 0.10 and verdicts["skilled"].eer < 0.27

@@ -48,7 +48,7 @@ def test_eer_of_two_normal_distributions():
 
 
 def test_auc_by_hand():
-    """Sixteen comparisons; 0.6 is nearer than 0.7 and 0.8 only, all others are nearer than all: 14 of 16. A tie is half."""
+    """Sixteen comparisons; 0.6 is nearer than 0.7 and 0.8 only, all others nearer than all: 14 of 16. A tie is half."""
     assert auc(GENUINE, IMPOSTOR) == 14 / 16
     assert auc([1, 2], [2, 3]) == 3.5 / 4
 
@@ -179,8 +179,8 @@ def test_fast_bootstrap_equals_the_plain_one():
 
 
 def test_a_pair_of_two_people_counts_as_often_as_both_are_drawn():
-    """Writers a and b, drawn (a, a), (a, b), (b, a) or (b, b): their one random pair exists in the middle two only, where
-    its distance 0 beats the genuine ones of 1, so every rate that can be worked out is 1."""
+    """Writers a and b, drawn (a, a), (a, b), (b, a) or (b, b): their one random pair exists in the middle two
+    only, where its distance 0 beats the genuine ones of 1, so every rate that can be worked out is 1."""
     interval = bootstrap_eer([1, 1], [0, 1], [0.0], [[0, 1]], rounds=50)
     assert interval == (1.0, 1.0)
 

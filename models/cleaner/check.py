@@ -1,4 +1,4 @@
-"""`gaudi data check`: what is in each split, whether every image can be used, and how much ink it holds. No TensorFlow."""
+"""`gaudi data check`: what is in each split, whether every image can be used, how much ink it holds. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def check(recipe):
 
 def describe(name: str, signatures) -> str:
     """Images, writers and ink of one split."""
-    writers = sorted({item.writer for item in signatures.items if item.writer}, key=lambda writer: (len(writer), writer))
+    named = {item.writer for item in signatures.items if item.writer}
+    writers = sorted(named, key=lambda writer: (len(writer), writer))
     shown = " ".join(writers) if len(writers) <= 12 else f"{' '.join(writers[:4])} ... {writers[-1]}"
     whose = f"of {len(writers)} writers ({shown})" if writers else "of unknown writers"
     ink = (signatures.images <= 127).mean(axis=(1, 2))

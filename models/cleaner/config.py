@@ -16,7 +16,7 @@ class CleanerData(Data):
 
     size: int = number(224, least=32, most=512, unit="pixels", why="side of an example; signver hands over 224")
     forgeries: bool = field(default=True, metadata={"why": "CEDAR's forgeries are strokes to keep as well"})
-    validation_writers: int = number(5, least=1, unit="writers", why="CEDAR: held out of the 45 that are not for testing")
+    validation_writers: int = number(5, least=1, unit="writers", why="CEDAR: of the 45 that are not for testing")
     writer_pattern: str = field(default="", metadata={"why": "plain folder: regular expression whose group 1 is the "
                                                       "writer in a file's name; empty: each file stands alone"})
     validation_share: float = number(0.1, above=0, most=0.4, unit="share", why="plain folder: of its writers")
@@ -59,10 +59,10 @@ class Network:
 
     name: Literal["light", "signver"] = "light"
     stem: int = number(4, least=2, most=8, unit="pixels", why="light: side of the blocks that become one position")
-    channels: list[int] = field(default_factory=lambda: [32, 64, 128], metadata={"why": "light: per level, halving sides"})
+    channels: list[int] = field(default_factory=lambda: [32, 64, 128], metadata={"why": "light: per level"})
     blocks: list[int] = field(default_factory=lambda: [1, 2, 3], metadata={"why": "light: residual blocks per level"})
     decoder_blocks: int = number(1, least=0, most=8, why="light: residual blocks per level on the way up")
-    head: int = number(64, least=1, most=512, unit="channels", why="light: last features, each block's pixels from these")
+    head: int = number(64, least=1, most=512, unit="channels", why="light: the features each block's pixels come from")
     dropout: float = number(0.0, least=0, most=0.9, why="signver trains its own with 0.2")
 
 
@@ -73,7 +73,7 @@ class Loss:
     bce: float = number(1.0, least=0, why="binary cross-entropy, signver's loss")
     l1: float = number(0.0, least=0, why="absolute difference")
     ssim: float = number(0.0, least=0, why="1 - SSIM, 11-pixel Gaussian window")
-    ink_weight: float = number(1.0, least=1, unit="times", why="bce and l1 at ink pixels; 5 % of pixels carry the strokes")
+    ink_weight: float = number(1.0, least=1, unit="times", why="bce and l1 at ink pixels; 3 % of all")
 
 
 @dataclass
@@ -112,7 +112,8 @@ class Config(Recipe):
         step = smallest_step(self.network)
         if self.data.size % step:
             near = max(step, self.data.size // step * step)
-            raise UserError(f"data.size: {self.data.size} must be a multiple of {step} for this network, such as {near}")
+            raise UserError(f"data.size: {self.data.size} must be a multiple of {step} for this network, "
+                            f"such as {near}")
         if self.loss.bce + self.loss.l1 + self.loss.ssim == 0:
             raise UserError("loss: bce, l1 and ssim are all 0; at least one must be above 0")
         _check_pattern(self.data.writer_pattern)

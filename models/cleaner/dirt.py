@@ -1,4 +1,4 @@
-"""Clean signature -> (dirty, clean) pair in TensorFlow graph ops: print, lines, stamps and scan noise over the strokes."""
+"""Clean signature -> (dirty, clean) pair in graph ops: print, lines, stamps and scan noise over the strokes."""
 
 from __future__ import annotations
 

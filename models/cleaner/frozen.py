@@ -14,7 +14,7 @@ PAPER, MIDDLE = 255, 127
 
 
 def frozen_pairs(signatures: np.ndarray, fonts: Fonts, pairs: int) -> tuple[np.ndarray, np.ndarray]:
-    """(dirty, clean) uint8 [N * pairs, S, S] of prepared signatures uint8 [N, S, S]; row n * pairs + k is version k of n."""
+    """(dirty, clean) uint8 [N * pairs, S, S] of prepared signatures uint8 [N, S, S]; row n * pairs + k is of n."""
     dirty = [soiled(image, fonts, np.random.default_rng((SEED, n, k)))
              for n, image in enumerate(signatures) for k in range(pairs)]
     clean = np.where(signatures > MIDDLE, PAPER, 0).astype(np.uint8)
@@ -87,7 +87,8 @@ def _double_line(size, centre, fonts, rng):
     rows, columns = _grid(size)
     distance = np.abs(rows - centre[0] - rng.normal(0, 0.02) * (columns - centre[1]))
     gap, thin, thick = rng.uniform(3, 8) * size / 224, rng.uniform(0.5, 1), rng.uniform(0.5, 2)
-    return np.clip(thin + 0.5 - distance, 0, 1) + np.clip(thick + 0.5 - np.abs(distance - gap), 0, 1) * (rows > centre[0])
+    second = np.clip(thick + 0.5 - np.abs(distance - gap), 0, 1) * (rows > centre[0])
+    return np.clip(thin + 0.5 - distance, 0, 1) + second
 
 
 def _typed_leader(size, centre, fonts, rng):
@@ -125,7 +126,8 @@ def _round_box(size, centre, fonts, rng):
     shift = np.array([half[0] * rng.choice([-1, 1]), half[1] * rng.uniform(-0.8, 0.8)])
     corner = rng.uniform(0, 0.5) * min(half)
     outside = [np.abs(axis - c - s) - (h - corner) for axis, c, s, h in zip((rows, columns), centre, shift, half)]
-    distance = np.hypot(np.maximum(outside[0], 0), np.maximum(outside[1], 0)) + np.minimum(np.maximum(*outside), 0) - corner
+    beyond = np.hypot(np.maximum(outside[0], 0), np.maximum(outside[1], 0))
+    distance = beyond + np.minimum(np.maximum(*outside), 0) - corner
     return np.clip(rng.uniform(0.5, 2.2) * size / 224 + 0.5 - np.abs(distance), 0, 1)
 
 

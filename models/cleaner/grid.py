@@ -8,7 +8,7 @@ EDGE, GREY = 2, 160
 
 
 def grid(columns: list[np.ndarray], across: int = 2) -> np.ndarray:
-    """uint8 [H, W, 3] of several uint8 [N, S, S]: image n of every column side by side, `across` such rows in a line."""
+    """uint8 [H, W, 3] of several uint8 [N, S, S]: image n of every column side by side, `across` such in a line."""
     rows = [np.hstack([_framed(column[n]) for column in columns]) for n in range(len(columns[0]))]
     rows += [np.full_like(rows[0], GREY)] * (-len(rows) % across)
     lines = [np.hstack([np.pad(row, EDGE, constant_values=GREY) for row in rows[start:start + across]])

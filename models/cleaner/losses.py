@@ -49,7 +49,7 @@ def rmse(cleaned, clean):
 def ink_counts(cleaned, clean):
     """(true, false, missed) ink pixels, each [B]; ink is < 0.5."""
     found, real = cleaned < 0.5, clean < 0.5
-    # Summed as float32, exact below 2 ** 24 pixels: tf.math.count_nonzero adds up in int64, which Gaudi leaves to the host.
+    # Summed as float32, exact below 2 ** 24 pixels: count_nonzero adds up in int64, which Gaudi leaves to the host.
     return tuple(tf.reduce_sum(tf.cast(pixels, tf.float32), axis=[1, 2])
                  for pixels in (found & real, found & ~real, ~found & real))
 
@@ -62,7 +62,7 @@ def ink_f(cleaned, clean):
 
 
 def ssim(a, b):
-    """[B]: mean structural similarity of [B, H, W] in 0..1, Eq. (13) of Wang et al. 2004 (11-pixel Gaussian, sigma 1.5).
+    """[B]: mean structural similarity of [B, H, W] in 0..1, Eq. (13) of Wang et al. 2004 (11-pixel Gaussian).
 
     Windows lie wholly inside the image, as in tf.image.ssim. The Gaussian is applied as a banded matrix from either
     side: two dense products, which every device is fast at, where a depthwise convolution is slow on all of them.

@@ -59,7 +59,7 @@ def _up(channels, factor):
 
 
 def _residuals(x, channels, blocks, settings):
-    """Residual blocks without normalisation: each starts as identity (its last kernel is zero), which keeps depth trainable."""
+    """Residual blocks without normalisation: each starts as identity (its last kernel is 0), which trains well."""
     for _ in range(blocks):
         inner = _conv(channels, 3, activation="relu")(x)
         inner = layers.Dropout(settings.dropout)(inner) if settings.dropout else inner

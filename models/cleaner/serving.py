@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from gaudi.task import Serving
 
-CONTRACT = ("Keras SavedModel. Input: float32 [N, {size}, {size}, 3], 0..1, 1 = paper, best an Otsu-thresholded crop of a "
-            "signature; output: the same shape and range, cleaned (below 0.5 is ink). "
+CONTRACT = ("Keras SavedModel. Input: float32 [N, {size}, {size}, 3], 0..1, 1 = paper, best an Otsu-thresholded crop "
+            "of a signature; output: the same shape and range, cleaned (below 0.5 is ink). "
             "tf.keras.models.load_model(path, custom_objects={{'PSNR': None, 'SSIM': None}}).predict(x)")
 
 
@@ -26,4 +26,5 @@ def sample(size: int) -> np.ndarray:
     stroke = np.abs(rows - 0.5 - 0.3 * np.sin(9 * columns)) > 0.015
     blocks = (np.floor(rows * 30) % 3 > 0) | (np.floor(columns * 40) % 2 > 0)
     noise = np.random.default_rng(0).random((size, size))
-    return np.repeat(np.stack([stroke, stroke & blocks, noise, np.ones_like(noise)])[..., None], 3, axis=3).astype(np.float32)
+    images = np.stack([stroke, stroke & blocks, noise, np.ones_like(noise)])
+    return np.repeat(images[..., None], 3, axis=3).astype(np.float32)

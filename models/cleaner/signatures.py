@@ -23,7 +23,7 @@ _LEVELS = np.interp(np.arange(256), [0, 160, 255], [0, 127, 255]).astype(np.uint
 
 @dataclass
 class Signatures:
-    """Prepared signatures: images uint8 [N, S, S], ink 0, paper 255, rims between (ink is <= 127); and whose they are."""
+    """Prepared: images uint8 [N, S, S], ink 0, paper 255, rims between (ink is <= 127); and whose they are."""
 
     images: np.ndarray
     items: list[splits.Item]

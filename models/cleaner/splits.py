@@ -58,7 +58,7 @@ def synthetic(data) -> dict[str, list[Item]]:
     genuine = data.synthetic_each - data.synthetic_each // 2
     parts = {}
     for split, count in writers.items():
-        parts[split] = [Item(f"{split} writer {writer} number {k + 1}", str(writer), k >= genuine, k - genuine * (k >= genuine))
+        parts[split] = [Item(f"{split} writer {writer} number {k + 1}", str(writer), k >= genuine, k % genuine)
                         for writer in range(1, count + 1) for k in range(data.synthetic_each)]
     return parts
 
@@ -70,8 +70,8 @@ def of_cedar(data) -> dict[str, list[Item]]:
     test = [writer for writer in writers if writer in cedar.TEST_WRITERS]
     others = [writer for writer in writers if writer not in cedar.TEST_WRITERS]
     if not test or len(others) <= data.validation_writers:
-        raise UserError(f"{shown(data.root)}: has {len(test)} of the ten test writers and {len(others)} others; needed are "
-                        f"at least 1 and {data.validation_writers + 1} (data.validation_writers is {data.validation_writers})")
+        raise UserError(f"{shown(data.root)}: has {len(test)} of the ten test writers and {len(others)} others; needed "
+                        f"are 1 and {data.validation_writers + 1} (data.validation_writers + 1)")
     validation = cedar.choose_writers(others, data.validation_writers, VALIDATION_SEED)
     split = cedar.split(signatures, test=test, validation=validation)
     return {name: [Item(s.path.name, str(s.writer), s.forged, s.index, s.path) for s in part]
@@ -112,5 +112,6 @@ def _hash(name: str) -> str:
 
 def digest(items: list[Item]) -> str:
     """A hash of names, writers and file sizes, which ranks compare before they train together."""
-    rows = [f"{item.name}|{item.writer}|{item.forged}|{item.path.stat().st_size if item.path else item.index}" for item in items]
+    sizes = [item.path.stat().st_size if item.path else item.index for item in items]
+    rows = [f"{item.name}|{item.writer}|{item.forged}|{size}" for item, size in zip(items, sizes)]
     return _hash("\n".join(rows))[:16]

@@ -1,4 +1,4 @@
-"""What dirt costs a signature verifier, and how much of it cleaning wins back; the suite's classical verifier, untrained."""
+"""What dirt costs the suite's classical, untrained signature verifier, and how much of it cleaning wins back."""
 
 from __future__ import annotations
 

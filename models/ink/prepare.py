@@ -10,7 +10,7 @@ from gaudi.errors import UserError
 PAPER = 255
 PAPER_SIDE = 96        # pixels; the paper is estimated on a picture this small
 LEAST_CLEARED = 0.06   # of the paper's brightness; noise up to here is white even on a clean scan
-LEAST_CONTRAST = 30    # grey levels between ink and flattened paper; pencil on a scan has about 50
+LEAST_CONTRAST = 20    # grey levels between ink and flattened paper; thin pencil lines have about 28
 DARK_PAGE = 64         # grey level; no scan of paper is as dark as that
 MOST_INK = 0.5         # of the area; more is no page
 EDGE_BAND = 0.04       # of a side; the strip where scanners leave lines
@@ -25,7 +25,7 @@ class NoInk(UserError):
 
 
 def flatten_paper(image: np.ndarray) -> np.ndarray:
-    """Divides uint8 [H, W] by its paper's brightness and clears the paper's noise: paper becomes 255, ink stays dark."""
+    """Divides uint8 [H, W] by its paper's brightness and clears its noise: paper becomes 255, ink stays dark."""
     bright = paper_brightness(image)
     ratio = image.astype(np.float32) / np.maximum(bright, 1.0)
     white = 1.0 - max(LEAST_CLEARED, 4.0 * _noise(ratio))
@@ -33,7 +33,7 @@ def flatten_paper(image: np.ndarray) -> np.ndarray:
 
 
 def paper_brightness(image: np.ndarray) -> np.ndarray:
-    """The brightness each pixel of uint8 [H, W] would have without ink, float32 [H, W]: a closing wider than strokes."""
+    """The brightness pixels of uint8 [H, W] would have without ink, float32 [H, W]: a closing wider than strokes."""
     height, width = image.shape
     shrink = max(1.0, max(height, width) / PAPER_SIDE)
     size = max(1, round(width / shrink)), max(1, round(height / shrink))
@@ -162,7 +162,7 @@ def crop_to_ink(image: np.ndarray, mask: np.ndarray | None = None, margin: int =
 
 
 def fit_to_canvas(image: np.ndarray, height: int, width: int, margin: float = 0.0) -> np.ndarray:
-    """Scales uint8 [H, W] to fit, aspect kept, and centres it on white [height, width]; `margin` 0..0.4 of each side."""
+    """Scales uint8 [H, W] to fit, aspect kept, centred on white [height, width]; `margin` 0..0.4 of each side."""
     if not 0.0 <= margin <= 0.4:
         raise ValueError(f"margin is {margin}, 0 to 0.4 of a side is allowed")
     scale = min(height * (1 - 2 * margin) / image.shape[0], width * (1 - 2 * margin) / image.shape[1])

@@ -3,51 +3,20 @@
 from __future__ import annotations
 
 import functools
-import os
-import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
 
 from gaudi.errors import UserError
 from gaudi.task import Source
-from models.framing.frame import make_framer
-from models.ink.files import UnreadableImage, read_gray
+from models.framing.load import load
+from models.ink.files import read_gray
 from models.invalid.families import draw
 from models.screener import splits
 from models.screener.augment import varied
 from models.screener.cuts import cut_out
 from models.screener.splits import Picture
 from models.signatures.synth import make_writer
-
-NAMED_AT_MOST = 5
-
-
-def load(pictures: list[Picture], part: str, data) -> tuple[np.ndarray, list[Picture]]:
-    """Frames uint8 [N, height, width], 255 = ink, and the pictures they are of; `data.on_corrupt` decides on unusable files."""
-    framer = make_framer(data.height, data.width)
-
-    def one(picture):
-        try:
-            return framer(grey(picture, part))
-        except UnreadableImage as error:
-            return error
-
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        results = list(pool.map(one, pictures))
-    errors = [result for result in results if isinstance(result, UserError)]
-    kept = [(frame, picture) for frame, picture in zip(results, pictures) if not isinstance(frame, UserError)]
-    lost = {picture.is_signature for picture in pictures} - {picture.is_signature for _, picture in kept}
-    if errors and (data.on_corrupt == "fail" or lost):
-        more = f"; and {len(errors) - NAMED_AT_MOST} more" if len(errors) > NAMED_AT_MOST else ""
-        advice = "" if lost else " (data.on_corrupt=skip leaves them out)"
-        raise UserError(f"{len(errors)} of {len(pictures)} images of {part} cannot be used: "
-                        f"{'; '.join(map(str, errors[:NAMED_AT_MOST]))}{more}{advice}")
-    for error in errors:
-        print(f"left out: {error}", file=sys.stderr)
-    return np.stack([frame for frame, _ in kept]), [picture for _, picture in kept]
-
 
 def grey(picture: Picture, part: str) -> np.ndarray:
     """uint8 [H, W], 255 = paper: the picture as it is before it is framed."""
@@ -81,7 +50,10 @@ class Frames(Source):
     @functools.cached_property
     def loaded(self) -> tuple[np.ndarray, list[Picture]]:
         """Frames uint8 [N, height, width], and their pictures."""
-        return load(self._all, self._part, self._data)
+        frames, pictures = load(self._all, lambda picture: grey(picture, self._part), self._data, self._part, may_be_blank=True)
+        if {picture.is_signature for picture in pictures} != {picture.is_signature for picture in self._all}:
+            raise UserError(f"{self._part}: all of its signatures, or all of its other pictures, are unusable")
+        return frames, pictures
 
     @property
     def pictures(self) -> list[Picture]:

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from models.decisions import charts, scores as figures
-from models.screener import fusion, pictures
+from models.decisions.tiles import grid
+from models.screener import fusion
 from models.screener.splits import SIGNATURE, trained_families
 
 NAMES = (*fusion.PARTS, "fusion", "ink density")
@@ -111,7 +112,7 @@ def mistakes(scored: Scored, limit: float, most: int) -> np.ndarray:
     margin = np.where(scored.signed, fused - limit, limit - fused)
     order = np.argsort(margin, kind="stable")[:most]
     captions = [f"{fused[row]:.2f} {scored.families[row]}" for row in order]
-    return pictures.grid(scored.images[order], captions, scored.signed[order])
+    return grid(scored.images[order], captions, scored.signed[order])
 
 
 def write(path: Path, picture: np.ndarray) -> None:

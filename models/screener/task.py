@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from gaudi import task
+from models.decisions.tiles import grid
 from models.screener import forest, fusion, losses, network, pictures
 from models.screener.data import make_sources
 
@@ -104,7 +105,7 @@ class Task(task.Task):
     def show(self, batch):
         """The batch as the networks are fed it, signatures framed in green."""
         images, labels = batch["image"].numpy()[..., 0], batch["signature"].numpy() > 0.5
-        return {"batch": pictures.grid(images, ["signature" if label else "other" for label in labels], labels)}
+        return {"batch": grid(images, ["signature" if label else "other" for label in labels], labels)}
 
 
 def unit(pixels):

@@ -37,7 +37,7 @@ class Split:
 
 
 def list_signatures(root, forgeries: bool = True) -> list[Signature]:
-    """All signatures of a CEDAR folder (or of the folder above it), sorted; `forgeries=False` lists the genuine only."""
+    """All signatures of a CEDAR folder (or of the one above it), sorted; `forgeries=False`: the genuine only."""
     root = find_root(root)
     found = _list(root / GENUINE, "original")
     if forgeries:
@@ -57,7 +57,8 @@ def find_root(root) -> Path:
         raise UserError(f"{shown(root)}: no {GENUINE}/ in it (the CEDAR layout is {GENUINE}/original_W_N.png and "
                         f"{FORGED}/forgeries_W_N.png)")
     if len(below) > 1:
-        raise UserError(f"{shown(root)}: several CEDAR folders in it ({', '.join(path.name for path in below)}); name one")
+        names = ", ".join(path.name for path in below)
+        raise UserError(f"{shown(root)}: several CEDAR folders in it ({names}); name one")
     return below[0]
 
 
@@ -79,7 +80,8 @@ def _list(folder: Path, kind: str) -> list[Signature]:
 def _parse(path: Path, kind: str) -> Signature:
     match = _NAME.match(path.stem)
     if not match or match[1].lower() != kind:
-        raise UserError(f"{shown(path)}: the name does not say writer and index (expected {kind}_WRITER_INDEX{path.suffix})")
+        raise UserError(f"{shown(path)}: the name does not say writer and index "
+                        f"(expected {kind}_WRITER_INDEX{path.suffix})")
     return Signature(int(match[2]), kind == "forgeries", int(match[3]), path)
 
 
@@ -108,7 +110,8 @@ def split(signatures, test=TEST_WRITERS, validation=()) -> Split:
     parts = Split([s for s in signatures if s.writer not in test | validation],
                   [s for s in signatures if s.writer in validation], [s for s in signatures if s.writer in test])
     if not parts.development:
-        raise UserError(f"no writer is left for development ({len(test)} test and {len(validation)} validation writers)")
+        raise UserError(f"no writer is left for development "
+                        f"({len(test)} test and {len(validation)} validation writers)")
     check_disjoint(development=parts.development, validation=parts.validation, test=parts.test)
     return parts
 

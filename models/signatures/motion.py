@@ -16,11 +16,11 @@ class Manner:
     """What differs between writing one's own name and drawing another's."""
 
     haste: float = 1.0          # of the hand's own; a copyist cuts no corners
-    letters: float = 0.07       # sd of each letter's size
-    places: float = 0.065       # sd of each letter's distance, x-heights
-    points: float = 0.042       # sd of each control point, x-heights
-    slant: float = 0.05         # sd of the slant's tangent
-    scale: float = 0.05         # sd of the whole's size
+    letters: float = 0.085      # sd of each letter's size
+    places: float = 0.08        # sd of each letter's distance, x-heights
+    points: float = 0.050       # sd of each control point, x-heights
+    slant: float = 0.06         # sd of the slant's tangent
+    scale: float = 0.06         # sd of the whole's size
     tremor: float = 0.006       # mm
     stops: float = 0.0          # mean number of places where the pen rests
     lifts: float = 0.0          # mean number of strokes broken and taken up again
@@ -46,17 +46,18 @@ def vary(plan: Plan, hand: Hand, manner: Manner, random) -> np.ndarray:
     flourish = plan.letter < 0
     points[flourish] += _smooth_noise(flourish.sum(), random) * (4.0 * much * manner.places)
     points += random.normal(0.0, much * manner.points, points.shape)
-    length, phase = np.ptp(points[:, 0]) + 1.0, random.uniform(0, 2 * np.pi)
-    points[:, 1] += much * manner.places * 1.5 * np.sin(points[:, 0] * (2 * np.pi / length) * random.uniform(.5, 2) + phase)
+    waves, phase = random.uniform(.5, 2) * 2 * np.pi / (np.ptp(points[:, 0]) + 1.0), random.uniform(0, 2 * np.pi)
+    points[:, 1] += much * manner.places * 1.5 * np.sin(points[:, 0] * waves + phase)
     return points * random.normal([1.0, 1.0], 0.6 * much * manner.scale)
 
 
 def _per_letter(count: int, manner: Manner, much: float, random):
     """Size [count + 1, 2] and shift [count + 1, 2] of every letter; the last row, for flourishes, follows the mean."""
-    size = 1.0 + random.normal(0.0, much * manner.letters, (count, 2)) + random.normal(0.0, much * manner.letters / 2, 2)
+    spread = much * manner.letters
+    size = 1.0 + random.normal(0.0, spread, (count, 2)) + random.normal(0.0, spread / 2, 2)
     shift = np.stack([np.cumsum(random.normal(0.0, much * manner.places, count)),
                       random.normal(0.0, 0.6 * much * manner.places, count)], axis=1)
-    return np.concatenate([size, size.mean(axis=0, keepdims=True)]), np.concatenate([shift, shift.mean(axis=0, keepdims=True)])
+    return tuple(np.concatenate([each, each.mean(axis=0, keepdims=True)]) for each in (size, shift))
 
 
 def _smooth_noise(count: int, random) -> np.ndarray:
@@ -66,9 +67,10 @@ def _smooth_noise(count: int, random) -> np.ndarray:
 
 
 def move(points: np.ndarray, stroke: np.ndarray, hand: Hand, manner: Manner, random) -> Path:
-    """Writes control points [N, 2] (x-heights, upright): slanted, on a sloping line, with the hand's haste and pressure."""
+    """Writes control points [N, 2] (x-heights, upright): slanted, on a sloping line, with haste and pressure."""
     much = hand.unsteady
-    slant, slope = hand.slant + random.normal(0, much * manner.slant), hand.slope + random.normal(0, 0.6 * much * manner.slant)
+    slant = hand.slant + random.normal(0, much * manner.slant)
+    slope = hand.slope + random.normal(0, 0.6 * much * manner.slant)
     size = hand.x_height * (1.0 + random.normal(0, much * manner.scale))
     curves = _bezier(points, stroke)
     strokes = [_even(curve * size) for curve in curves]
@@ -89,7 +91,7 @@ _BASIS = _bernstein(PER_SEGMENT)   # [samples, 4]
 
 
 def _bezier(points: np.ndarray, stroke: np.ndarray) -> list[np.ndarray]:
-    """Cubic Bezier curves through the points of every stroke (tangents as in a Catmull-Rom spline), one [n, 2] a stroke."""
+    """Cubic Bezier curves through each stroke's points (tangents as in a Catmull-Rom spline), one [n, 2] a stroke."""
     same_next = np.append(stroke[1:] == stroke[:-1], False)
     same_before = np.insert(same_next[:-1], 0, False)
     index = np.arange(len(points))
@@ -150,7 +152,7 @@ def _lift(paths: list[np.ndarray], manner: Manner, random) -> list[np.ndarray]:
 
 
 def _pressure(path: np.ndarray, hand: Hand, manner: Manner, random) -> np.ndarray:
-    """Pressure [n]: slow in bends and at the ends (speed = curvature ^ -1/3, Lacquaniti et al. 1983), lighter when fast."""
+    """Pressure [n]: lighter when fast; slow in bends (speed = curvature ^ -1/3, Lacquaniti et al. 1983) and at ends."""
     step = np.gradient(path, axis=0)
     heading = np.unwrap(np.arctan2(step[:, 1], step[:, 0]))
     bend = np.abs(_blur(np.gradient(heading), 2.0)) / STEP

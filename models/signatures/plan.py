@@ -8,7 +8,7 @@ from models.signatures.hand import Hand
 
 @dataclass(frozen=True)
 class Plan:
-    """Control points [N, 2] in x-heights; `stroke` and `letter` [N] say what each belongs to (flourishes: letter -1)."""
+    """Control points [N, 2] in x-heights; `stroke` and `letter` [N]: what each belongs to (flourishes: letter -1)."""
 
     points: np.ndarray
     stroke: np.ndarray
@@ -101,7 +101,8 @@ def _draw_sign(sheet: _Sheet, random):
         count = max(3, int(round(loops * each)))
         angle = random.uniform(0, 2 * np.pi) + random.choice([-1, 1]) * 2 * np.pi * np.arange(count) / each
         radius = np.abs(random.uniform(0.7, 1.5) + random.normal(0.0, 0.25, count).cumsum() * 0.6) + 0.2
-        across, along = radius * np.cos(angle) * random.uniform(.35, 1.0), radius * np.sin(angle) * random.uniform(.7, 1.4)
+        across = radius * np.cos(angle) * random.uniform(.35, 1.0)
+        along = radius * np.sin(angle) * random.uniform(.7, 1.4)
         start = np.array([random.uniform(0, 3.0), random.uniform(0.3, 1.2)])
         drift = random.uniform(0.1, 0.8) * np.arange(count) * 3.0 / each
         points = start + np.stack([drift + across + lean * along, along], axis=1)
@@ -165,7 +166,8 @@ def _overline(sheet: _Sheet, size: float, random):
     left, _, right, top = sheet.bounds()
     y, middle = random.uniform(.8, max(1.2, top)), random.uniform(.3, .8) * (left + right)
     half = size * random.uniform(.8, 2.5)
-    sheet.start([[middle - half, y - .1], [middle, y + random.normal(0, .12)], [middle + half, y + random.uniform(-.1, .5)]], -1)
+    sheet.start([[middle - half, y - .1], [middle, y + random.normal(0, .12)],
+                 [middle + half, y + random.uniform(-.1, .5)]], -1)
 
 
 def _dots(sheet: _Sheet, size: float, random):

@@ -7,6 +7,7 @@ from models.signatures.motion import Path
 
 MARGIN = 2.0        # mm of paper around the ink
 FINEST = 7.0        # pixels a line is wide at least while it is drawn
+THINNEST = 1.1      # pixels of the result; thinner lines would fade away
 WIDEST = 4000       # pixels of the large picture's longer side
 TONES = 6           # steps of darkness
 _GRAIN = np.random.default_rng(20240229).random((512, 512), dtype=np.float32)   # one sheet of paper for all
@@ -19,7 +20,8 @@ def render(path: Path, pen: Pen, height: int | None, width: int | None, random) 
     columns, rows = (max(8, int(round(side))) for side in (high - low) * scale)
     rows, columns = height if height and not width else rows, width if width and not height else columns
     fine = int(np.clip(np.ceil(FINEST / (pen.width * scale)), 1, max(1, WIDEST // max(rows, columns))))
-    ink = _draw(path, pen, (path.xy - low) * (scale * fine), scale * fine, (rows * fine, columns * fine))
+    line = max(pen.width * scale, THINNEST) * fine
+    ink = _draw(path, pen, (path.xy - low) * (scale * fine), line, (rows * fine, columns * fine))
     ink = cv2.resize(ink, (columns, rows), interpolation=cv2.INTER_AREA)
     ink = _grained(cv2.GaussianBlur(ink, (3, 3), 0.45), pen, random)
     return 255 - ink
@@ -33,9 +35,9 @@ def _scale(size, height, width) -> float:
     return min(scales)
 
 
-def _draw(path: Path, pen: Pen, xy, scale: float, shape) -> np.ndarray:
+def _draw(path: Path, pen: Pen, xy, line: float, shape) -> np.ndarray:
     """Coverage uint8 at the large size. Light pieces first, so that where lines cross the darker one stays."""
-    thick = np.maximum(1, np.rint(pen.width * scale * (1.0 + pen.flex * (path.pressure - 1.0)))).astype(int)
+    thick = np.maximum(1, np.rint(line * (1.0 + pen.flex * (path.pressure - 1.0)))).astype(int)
     tone = np.clip(np.rint(TONES * (path.pressure - 0.2) / 1.1), 0, TONES).astype(int)
     kind = tone * 4096 + thick
     change = (np.diff(kind) != 0) | (np.diff(path.stroke) != 0)

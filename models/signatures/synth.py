@@ -42,7 +42,8 @@ def synthetic_set(writers: int, genuine: int, forged: int, seed: int, height: in
                   width: int | None = None) -> list[Drawn]:
     """All signatures of a set in memory, by writer, genuine first; sizes as SignatureWriter's."""
     _check(writers, genuine, forged, seed, height or HEIGHT)
-    return [drawn for writer in range(1, writers + 1) for drawn in _draw_writer(writer, genuine, forged, seed, height, width)]
+    return [drawn for writer in range(1, writers + 1)
+            for drawn in _draw_writer(writer, genuine, forged, seed, height, width)]
 
 
 def _draw_writer(writer: int, genuine: int, forged: int, seed: int, height, width=None) -> list[Drawn]:
@@ -60,10 +61,11 @@ def write_set(folder, writers: int, genuine: int, forged: int, seed: int, height
     folder = Path(folder)
     _check(writers, genuine, forged, seed, height)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{shown(folder)}: exists already and is not empty; name a new folder, or remove this one first")
+        raise UserError(f"{shown(folder)}: exists already and is not empty; name a new folder")
     partly = folder.with_name(f".{folder.name}.partly-{os.getpid()}")
     try:
-        _write_all(partly, writers, partial(_write_writer, str(partly), genuine, forged, seed, height), processes, progress)
+        write = partial(_write_writer, str(partly), genuine, forged, seed, height)
+        _write_all(partly, writers, write, processes, progress)
         _write_manifest(partly, writers=writers, genuine=genuine, forged=forged, seed=seed, height=height)
         os.replace(partly, folder)
     except OSError as error:
@@ -99,8 +101,8 @@ def _write_manifest(folder: Path, **settings):
 
 
 def _check(writers: int, genuine: int, forged: int, seed: int, height: int):
-    limits = {"writers": (writers, 1, MOST_WRITERS), "genuine": (genuine, 1, MOST_EACH), "forged": (forged, 0, MOST_EACH),
-              "seed": (seed, 0, 2 ** 31 - 1), "height": (height, 16, 2000)}
+    limits = {"writers": (writers, 1, MOST_WRITERS), "genuine": (genuine, 1, MOST_EACH),
+              "forged": (forged, 0, MOST_EACH), "seed": (seed, 0, 2 ** 31 - 1), "height": (height, 16, 2000)}
     for name, (value, least, most) in limits.items():
         if not least <= value <= most:
             raise UserError(f"{name}: {value} is not possible (allowed: {least} to {most:,})")
@@ -129,11 +131,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
                      description="Write synthetic signatures in the CEDAR layout: full_org/original_W_N.png and "
                                  "full_forg/forgeries_W_N.png. The same numbers give the same images.")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new or empty folder")
-    parser.add_argument("--writers", type=int, default=55, metavar="N", help="people who sign (default %(default)s)")
-    parser.add_argument("--genuine", type=int, default=24, metavar="N", help="genuine signatures of each (default %(default)s)")
-    parser.add_argument("--forged", type=int, default=24, metavar="N", help="skilled forgeries of each (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="another seed, other people (default %(default)s)")
-    parser.add_argument("--height", type=int, default=HEIGHT, metavar="PIXELS", help="of each image (default %(default)s)")
+    for name, default, unit, meaning in (
+            ("--writers", 55, "N", "people who sign"), ("--genuine", 24, "N", "genuine signatures of each"),
+            ("--forged", 24, "N", "skilled forgeries of each"), ("--seed", 0, "S", "another seed, other people"),
+            ("--height", HEIGHT, "PIXELS", "of each image")):
+        parser.add_argument(name, type=int, default=default, metavar=unit, help=f"{meaning} (default %(default)s)")
     parser.add_argument("--processes", type=int, default=None, metavar="N", help="default: one a core")
     options = parser.parse_args(arguments)
     if options.processes is not None and options.processes < 1:
@@ -149,7 +151,8 @@ class _Bar:
 
     def __call__(self, done: int):
         left = (time.monotonic() - self.began) / done * (self.total - done)
-        text = f"{draw_bar(done / self.total, 28, glyphs_of(sys.stderr))} {done}/{self.total} writers, {duration(left)} left"
+        bar = draw_bar(done / self.total, 28, glyphs_of(sys.stderr))
+        text = f"{bar} {done}/{self.total} writers, {duration(left)} left"
         if self.live:
             print(f"\r{text}\033[K", end="\n" if done == self.total else "", file=sys.stderr, flush=True)
         elif done * 4 // self.total > (done - 1) * 4 // self.total:

@@ -55,16 +55,18 @@ def _mistaken(hand: Hand, plan: Plan, stranger) -> tuple[Hand, Plan, Manner]:
     skill = stranger.uniform(0.0, 1.0)
     wrong = 1.0 - 0.6 * skill
     letters = len(plan.origin)
-    size = np.concatenate([1 + stranger.normal(0, 0.10 * wrong, (letters, 2)), [[1.0, 1.0]]])
-    moved = np.concatenate([np.cumsum(stranger.normal(0.02, 0.13 * wrong, (letters, 1)), axis=0), [[0.0]]])
+    size = np.concatenate([np.maximum(0.5, 1 + stranger.normal(0, 0.21 * wrong, (letters, 2))), [[1.0, 1.0]]])
+    moved = np.concatenate([np.cumsum(stranger.normal(0.03, 0.24 * wrong, (letters, 1)), axis=0), [[0.0]]])
     origin = np.concatenate([plan.origin, [[0.0, 0.0]]])[plan.letter]
     points = origin + (plan.points - origin) * size[plan.letter] + np.pad(moved, ((0, 0), (0, 1)))[plan.letter]
-    points = points * (1 + stranger.normal(0, 0.10 * wrong, 2)) + stranger.normal(0, 0.09 * wrong, points.shape)
+    points = points * np.maximum(0.5, 1 + stranger.normal(0, 0.22 * wrong, 2))
+    points += stranger.normal(0, 0.09 * wrong, points.shape)
     theirs = dataclasses.replace(
-        hand, slant=hand.slant + stranger.normal(-0.04, 0.12 * wrong), slope=hand.slope + stranger.normal(0, 0.05 * wrong),
-        x_height=hand.x_height * (1 + stranger.normal(0.0, 0.12 * wrong)), arch=hand.arch + stranger.normal(0, 0.008),
+        hand, slant=hand.slant + stranger.normal(-0.06, 0.27 * wrong),
+        slope=hand.slope + stranger.normal(0, 0.09 * wrong),
+        x_height=hand.x_height * (1 + stranger.normal(0.0, 0.15 * wrong)), arch=hand.arch + stranger.normal(0, 0.008),
         unsteady=stranger.uniform(0.8, 1.5), haste=max(0.01, 0.5 * hand.haste + 0.2 * stranger.uniform(0.02, 0.12)))
-    manner = Manner(haste=0.8, letters=0.075, places=0.075, points=0.05, slant=0.06, scale=0.07,
+    manner = Manner(haste=0.8, letters=0.09, places=0.09, points=0.06, slant=0.07, scale=0.08,
                     tremor=stranger.uniform(0.015, 0.05) * (0.5 + wrong), stops=stranger.uniform(0.5, 4.0),
                     lifts=stranger.uniform(0.0, 2.0), taper=0.25, flow=0.45)
     return theirs, dataclasses.replace(plan, points=points), manner

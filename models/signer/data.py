@@ -3,49 +3,18 @@
 from __future__ import annotations
 
 import functools
-import os
-import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
 
 from gaudi.errors import UserError
 from gaudi.task import Source
-from models.framing.frame import make_framer
-from models.ink.files import UnreadableImage, read_gray
+from models.framing.load import load
+from models.ink.files import read_gray
 from models.signatures.synth import make_writer
 from models.signer import splits
 from models.signer.augment import varied
 from models.signer.splits import Image, Listing
-
-NAMED_AT_MOST = 5
-
-
-def load(images: list[Image], part: str, data) -> tuple[np.ndarray, list[Image]]:
-    """Frames uint8 [N, height, width], 255 = ink, and the images they are of; blank files are as unusable as broken ones."""
-    framer = make_framer(data.height, data.width)
-
-    def one(image):
-        try:
-            frame = framer(grey(image))
-        except UnreadableImage as error:
-            return error
-        return frame if frame.any() else UnreadableImage(image.path or image.name, "no ink in it")
-
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        results = list(pool.map(one, images))
-    errors = [result for result in results if isinstance(result, UserError)]
-    if errors and (data.on_corrupt == "fail" or len(errors) == len(images)):
-        more = f"; and {len(errors) - NAMED_AT_MOST} more" if len(errors) > NAMED_AT_MOST else ""
-        raise UserError(f"{len(errors)} of {len(images)} images of {part} cannot be used: "
-                        f"{'; '.join(map(str, errors[:NAMED_AT_MOST]))}{more} (data.on_corrupt=skip leaves them out)")
-    for error in errors:
-        print(f"left out: {error}", file=sys.stderr)
-    kept = [(frame, image) for frame, image in zip(results, images) if not isinstance(frame, UserError)]
-    frames = np.stack([frame for frame, _ in kept]) if kept else np.zeros((0, data.height, data.width), np.uint8)
-    return frames, [image for _, image in kept]
-
 
 def grey(image: Image) -> np.ndarray:
     """uint8 [H, W], 255 = paper: the signature as it is before it is framed."""
@@ -70,7 +39,7 @@ class Frames(Source):
     @functools.cached_property
     def loaded(self) -> tuple[np.ndarray, list[Image]]:
         """Frames uint8 [N, height, width], and their images."""
-        return load(self._all, self._part, self._data)
+        return load(self._all, grey, self._data, self._part, may_be_blank=False)
 
     @property
     def images(self) -> list[Image]:

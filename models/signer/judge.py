@@ -9,7 +9,7 @@ import numpy as np
 
 from models.decisions import charts, scores as figures
 from models.signer import strangers
-from models.signer.pictures import grid
+from models.decisions.tiles import grid
 from models.verification.spread import bootstrap
 
 BASELINE = "nearest mean of pixels"

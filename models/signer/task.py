@@ -99,7 +99,7 @@ class Task(task.Task):
 
     def pictures(self, batch):
         """Signatures of the batch with the network's answer, framed green where it is right."""
-        from models.signer.pictures import grid
+        from models.decisions.tiles import grid
         logits, _ = self._logits(batch, training=False)
         answer, truth = np.argmax(logits.numpy(), axis=1), batch["person"].numpy()
         share = strangers.probabilities(logits.numpy()).max(axis=1)
@@ -109,7 +109,7 @@ class Task(task.Task):
 
     def show(self, batch):
         """The batch as the network is fed it."""
-        from models.signer.pictures import grid
+        from models.decisions.tiles import grid
         people = batch["person"].numpy()
         return {"batch": grid(batch["image"].numpy()[..., 0], [self.listing.classes[p] for p in people], [True] * len(people))}
 

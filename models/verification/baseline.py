@@ -13,7 +13,8 @@ from models.verification.judge import judge
 
 def learn(features: np.ndarray, signatures, writers) -> Whitening:
     """The whitening learnt of the genuine signatures of `writers`."""
-    chosen = [place for place, signature in enumerate(signatures) if signature.genuine and signature.writer in set(writers)]
+    writers = set(writers)
+    chosen = [place for place, signature in enumerate(signatures) if signature.genuine and signature.writer in writers]
     return learn_whitening(features[chosen], [signatures[place].writer for place in chosen])
 
 
@@ -48,8 +49,8 @@ def show(folder, test):
     for (name, count), verdicts in on_test_writers(features, signatures, test).items():
         for kind, verdict in verdicts.items():
             low, high = (100 * bound for bound in verdict.interval)
-            print(f"  {name:9} {count} reference{'s' * (count > 1):1} {kind:8} {100 * verdict.eer:5.1f}  [{low:.1f}, {high:.1f}]"
-                  f"  {verdict.auc:.3f}  {verdict.genuine:,} / {verdict.impostor:,}")
+            print(f"  {name:9} {count} reference{'s' * (count > 1):1} {kind:8} {100 * verdict.eer:5.1f}"
+                  f"  [{low:.1f}, {high:.1f}]  {verdict.auc:.3f}  {verdict.genuine:,} / {verdict.impostor:,}")
     print("EER % over 5 folds of all writers, one reference, mean +- sd")
     for (name, kind), rates in over_folds(features, signatures).items():
         print(f"  {name:9} {kind:8} {100 * np.mean(rates):5.1f} +- {100 * np.std(rates):.1f}")
@@ -58,7 +59,8 @@ def show(folder, test):
 def main(arguments=None) -> int:
     parser = argparse.ArgumentParser(prog="python -m models.verification.baseline", description=__doc__)
     parser.add_argument("folder", help="with full_org/ and full_forg/")
-    parser.add_argument("--test", type=int, nargs="+", default=TEST_WRITERS, metavar="W", help="default: the ten of the suite")
+    parser.add_argument("--test", type=int, nargs="+", default=TEST_WRITERS, metavar="W",
+                        help="writers to judge on (default: the suite's ten)")
     options = parser.parse_args(arguments)
     try:
         show(options.folder, tuple(options.test))

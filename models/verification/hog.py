@@ -1,7 +1,7 @@
-"""A classical verifier: histograms of edge directions on a coarse grid, compared by cosine; no network, no pictures learnt.
+"""A classical verifier: histograms of edge directions on a coarse grid, compared by cosine; no network.
 
-After Dalal and Triggs, "Histograms of oriented gradients for human detection" (CVPR 2005), with what signatures ask for:
-size and place normalised by the ink's moments, directions over the whole circle, few and softly bounded cells.
+After Dalal and Triggs, "Histograms of oriented gradients for human detection" (CVPR 2005), with what signatures
+ask for: size and place normalised by the ink's moments, directions over the whole circle, few and softly bounded cells.
 """
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -83,8 +83,8 @@ def _count_directions(ink: np.ndarray, bins: int) -> np.ndarray:
     place = np.mod(angle, 2 * np.pi) * (bins / (2 * np.pi))
     low = place.astype(np.int32)
     upper_part = place - low
-    cell = _CELLS * bins
-    count = sum(np.bincount((cell + (low + step) % bins).ravel(), (strength * part).ravel(), minlength=FINE[0] * FINE[1] * bins)
+    cell, total = _CELLS * bins, FINE[0] * FINE[1] * bins
+    count = sum(np.bincount((cell + (low + step) % bins).ravel(), (strength * part).ravel(), minlength=total)
                 for step, part in ((0, 1 - upper_part), (1, upper_part)))
     return count.reshape(*FINE, bins).astype(np.float32)
 

@@ -20,7 +20,8 @@ class Verdict(NamedTuple):
     impostor: int
 
 
-def judge(embeddings: np.ndarray, signatures, references: int = 1, rounds: int = 1000, seed: int = 0) -> dict[str, Verdict]:
+def judge(embeddings: np.ndarray, signatures, references: int = 1, rounds: int = 1000,
+          seed: int = 0) -> dict[str, Verdict]:
     """"skilled" and "random" verdicts (as far as the data has such pairs) for embeddings [N, D] of N signatures."""
     distances = cosine_distances(embeddings)
     found = _by_pairs(distances, signatures) if references == 1 else _by_trials(distances, signatures, references, seed)

@@ -28,7 +28,7 @@ class Trials(NamedTuple):
 
 
 def make_pairs(signatures) -> dict[str, Pairs]:
-    """All pairs: "genuine" (two of one writer), "skilled" (genuine with forgery of it), "random" (two writers' genuine).
+    """All pairs: "genuine" (of one writer), "skilled" (genuine and forgery of it), "random" (genuine of two writers).
 
     With W writers of n genuine and f forged each: W n (n - 1) / 2, W n f and n^2 W (W - 1) / 2.
     """
@@ -54,8 +54,8 @@ def _upper(places: np.ndarray, writer: int) -> Pairs:
 
 
 def _grid(first: np.ndarray, second: np.ndarray, writer: int, other: int) -> Pairs:
-    count = len(first) * len(second)
-    return Pairs(np.repeat(first, len(second)), np.tile(second, len(first)), np.full(count, writer), np.full(count, other))
+    owners = (np.full(len(first) * len(second), owner) for owner in (writer, other))
+    return Pairs(np.repeat(first, len(second)), np.tile(second, len(first)), *owners)
 
 
 def _joined(parts: list[Pairs]) -> Pairs:
@@ -67,7 +67,7 @@ def _joined(parts: list[Pairs]) -> Pairs:
 def make_trials(signatures, references: int, repeats: int = 10, seed: int = 0, random_each: int = 5) -> Trials:
     """For every writer `repeats` draws of `references` genuine ones; all other genuine and all forged are queries.
 
-    Random forgeries: `random_each` genuine signatures of every other writer. Writers with too few signatures: ValueError.
+    Random forgeries: `random_each` genuine signatures of every other writer. Too few signatures: ValueError.
     """
     own, forged = _places(signatures, genuine=True), _places(signatures, genuine=False)
     owners = np.array([signature.writer for signature in signatures])
@@ -95,7 +95,8 @@ def cosine_distances(embeddings: np.ndarray) -> np.ndarray:
     """1 - cosine of every two rows of [N, D]: [N, N], 0 for the same direction."""
     length = np.linalg.norm(embeddings, axis=1, keepdims=True)
     if not (np.isfinite(length).all() and (length > 0).all()):
-        raise ValueError(f"embedding {int(np.argmin(np.nan_to_num(length[:, 0])))} has no direction (zero or not finite)")
+        worst = int(np.argmin(np.nan_to_num(length[:, 0], posinf=0.0)))
+        raise ValueError(f"embedding {worst} has no direction (zero or not finite)")
     unit = embeddings / length
     return np.maximum(0.0, 1.0 - unit @ unit.T)
 

@@ -1,4 +1,4 @@
-"""Error rates of a verifier from its distances: small means the same writer, a pair is accepted at distance <= threshold.
+"""Error rates of a verifier from its distances: small means the same writer, accepted is distance <= threshold.
 
 FAR: share of impostor pairs accepted. FRR: share of genuine pairs rejected.
 """
@@ -27,7 +27,8 @@ def roc(genuine, impostor) -> Curve:
     """FAR and FRR at every distance that occurs."""
     genuine, impostor = _checked(genuine, "genuine"), _checked(impostor, "impostor")
     thresholds = np.concatenate([[-np.inf], np.unique(np.concatenate([genuine, impostor]))])
-    far, accepted = (np.searchsorted(np.sort(part), thresholds, side="right") / len(part) for part in (impostor, genuine))
+    far, accepted = (np.searchsorted(np.sort(part), thresholds, side="right") / len(part)
+                     for part in (impostor, genuine))
     return Curve(thresholds, far, 1.0 - accepted)
 
 
@@ -44,7 +45,7 @@ def eer(genuine, impostor) -> EqualError:
 
 
 def crossing(curve: Curve) -> EqualError:
-    """The first threshold with FAR >= FRR, and the one before it, interpolated linearly (the line, not the staircase)."""
+    """Between the first threshold with FAR >= FRR and the one before it, linearly (the line, not the staircase)."""
     above = int(np.argmax(curve.far >= curve.frr))
     below = above - 1   # never -1: at -inf FAR is 0 and FRR is 1
     gap_below, gap_above = curve.frr[below] - curve.far[below], curve.far[above] - curve.frr[above]

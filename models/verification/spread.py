@@ -14,13 +14,13 @@ class Interval(NamedTuple):
 
 
 def bootstrap(statistic: Callable, groups: list, rounds: int = 1000, seed: int = 0, level: float = 0.95) -> Interval:
-    """Interval of statistic(list of groups), each group being what one writer contributes; groups drawn with replacement.
+    """Interval of statistic(list of groups): a group is what one writer contributes; drawn with replacement.
 
     Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), percentile interval.
     """
     random = np.random.default_rng(seed)
-    draws = [statistic([groups[place] for place in random.integers(0, len(groups), len(groups))]) for _ in range(rounds)]
-    return percentiles(draws, level)
+    draws = (random.integers(0, len(groups), len(groups)) for _ in range(rounds))
+    return percentiles([statistic([groups[place] for place in draw]) for draw in draws], level)
 
 
 def percentiles(values, level: float = 0.95) -> Interval:
