@@ -51,9 +51,16 @@ def word_patch(fonts: Fonts, size: int, rng: np.random.Generator) -> np.ndarray:
     height = size * 3 // 8
     pixels = max(6, round(size * float(np.exp(rng.uniform(np.log(0.04), np.log(0.19))))))
     lines = int(rng.integers(1, 4)) if pixels < size * 0.09 else 1
-    image = printed("\n".join(text(rng, "train") for _ in range(lines)), face(fonts, rng), pixels)
-    image = turned(image, rng.normal(0, 1.5))
+    line = leader(rng) if lines == 1 and rng.random() < 0.12 else text(rng, "train")
+    image = printed("\n".join([line] + [text(rng, "train") for _ in range(1, lines)]), face(fonts, rng), pixels)
+    image = turned(image, rng.uniform(-12, 12) if rng.random() < 0.1 else rng.normal(0, 1.5))
     return top_left(image, height, size)
+
+
+def leader(rng: np.random.Generator) -> str:
+    """A row of one mark as forms have it, sometimes after a phrase: `Name ______`."""
+    row = str(rng.choice(["_", ".", "-", " .", "- ", "*", "="])) * int(rng.integers(8, 50))
+    return f"{phrase(rng, 'train')}: {row}" if rng.random() < 0.5 else row
 
 
 def face(fonts: Fonts, rng: np.random.Generator) -> Path:
@@ -99,10 +106,10 @@ def top_left(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def layer(fonts: Fonts, size: int, rng: np.random.Generator) -> np.ndarray:
-    """uint8 [1.5 size, 1.5 size] with one to three drawings: ruled lines, dotted lines, boxes, tables, stamps."""
+    """uint8 [1.5 size, 1.5 size] with two to four drawings: lines, boxes, tables, form fields, stamps."""
     side = int(size * LAYER_SCALE)
     canvas = np.full((side, side), PAPER, np.uint8)
-    for _ in range(rng.integers(1, 4)):
+    for _ in range(rng.integers(2, 5)):
         draw = _DRAWINGS[rng.choice(len(_DRAWINGS), p=_SHARES)]
         draw(canvas, size, fonts, rng)
     return canvas
@@ -157,6 +164,50 @@ def _box(canvas, size, fonts, rng):
         _line(canvas, start, end, thickness, rng)
 
 
+def _rounded(canvas, size, fonts, rng):
+    """A frame with round corners: four arcs and the lines between them."""
+    thickness, (x, y) = _thickness(size, rng), rng.uniform(-0.1, 0.7, 2) * canvas.shape[0]
+    width, height = rng.uniform(0.15, 0.9) * size, rng.uniform(0.12, 0.6) * size
+    radius = rng.uniform(0.1, 0.5) * min(width, height)
+    corners = [(x + radius, y + radius), (x + width - radius, y + radius),
+               (x + width - radius, y + height - radius), (x + radius, y + height - radius)]
+    for quarter, (across, down) in enumerate(corners):
+        centre, first = (round(across), round(down)), 180 + 90 * quarter
+        cv2.ellipse(canvas, centre, (round(radius),) * 2, 0, first, first + 90, 0, thickness, cv2.LINE_AA)
+    (left, top), (right, bottom) = corners[0], corners[2]
+    for start, end in (((left, y), (right, y)), ((left, y + height), (right, y + height)),
+                       ((x, top), (x, bottom)), ((x + width, top), (x + width, bottom))):
+        _line(canvas, start, end, thickness, rng)
+
+
+def _tick_boxes(canvas, size, fonts, rng):
+    """A column or a row of small boxes, some ticked, crossed or filled."""
+    side, thickness = rng.uniform(8, 34) * size / 224, int(rng.integers(1, 4))
+    place, step = rng.uniform(0, 1, 2) * canvas.shape[0], np.zeros(2)
+    step[rng.integers(2)] = side * rng.uniform(1.2, 4)
+    for _ in range(rng.integers(1, 6)):
+        (x, y), place = place, place + step
+        corners = [(x, y), (x + side, y), (x + side, y + side), (x, y + side)]
+        marks = {"empty": [], "cross": [(corners[0], corners[2]), (corners[1], corners[3])],
+                 "tick": list(zip([(x, y + side / 2), (x + side / 2, y + side)],
+                                  [(x + side / 2, y + side), (x + 1.2 * side, y - side / 5)]))}
+        inside = marks[str(rng.choice(list(marks)))]
+        for start, end in list(zip(corners, corners[1:] + corners[:1])) + inside:
+            _line(canvas, start, end, thickness, rng)
+
+
+def _comb(canvas, size, fonts, rng):
+    """Boxes for single letters: two rails with teeth between them, the upper rail often missing."""
+    pitch, tall, thickness = rng.uniform(10, 36) * size / 224, rng.uniform(6, 34) * size / 224, int(rng.integers(1, 3))
+    left, y = rng.uniform(-0.2, 0.6) * canvas.shape[0], rng.uniform(0, 1) * canvas.shape[0]
+    teeth = int(rng.integers(3, 20))
+    for k in range(teeth + 1):
+        _line(canvas, (left + k * pitch, y), (left + k * pitch, y - tall), thickness, rng)
+    _line(canvas, (left, y), (left + teeth * pitch, y), thickness, rng)
+    if rng.random() < 0.4:
+        _line(canvas, (left, y - tall), (left + teeth * pitch, y - tall), thickness, rng)
+
+
 def _table(canvas, size, fonts, rng):
     """Crossing lines of a table."""
     side, thickness, slope = canvas.shape[0], int(rng.integers(1, 4)), rng.normal(0, 0.01)
@@ -180,9 +231,20 @@ def _stamp(canvas, size, fonts, rng):
     _paste_centred(canvas, word, centre)
 
 
+def _office_stamp(canvas, size, fonts, rng):
+    """One to three words in a single or double frame, turned: PAID, RECEIVED 12 MAY."""
+    lines = "\n".join(phrase(rng, "train").upper() for _ in range(rng.integers(1, 4)))
+    word = printed(lines, face(fonts, rng), max(6, round(size * rng.uniform(0.05, 0.16))))
+    for _ in range(rng.integers(1, 3)):
+        word = np.pad(word, int(rng.integers(2, 7)), constant_values=PAPER)
+        word = np.pad(word, int(rng.integers(1, 5)), constant_values=0)
+    place = tuple(int(v) for v in rng.uniform(0.1, 0.9, 2) * canvas.shape[0])
+    _paste_centred(canvas, turned(word, rng.uniform(-45, 45)), place)
+
+
 def _paste_centred(canvas, patch, centre):
     x, y = centre[0] - patch.shape[1] // 2, centre[1] - patch.shape[0] // 2
-    x0, y0, x1, y1 = max(x, 0), max(y, 0), x + patch.shape[1], y + patch.shape[0]
+    x0, y0, x1, y1 = max(x, 0), max(y, 0), max(x + patch.shape[1], 0), max(y + patch.shape[0], 0)
     window = canvas[y0:y1, x0:x1]
     np.minimum(window, patch[y0 - y:y0 - y + window.shape[0], x0 - x:x0 - x + window.shape[1]], out=window)
 
@@ -195,12 +257,12 @@ def _blots(canvas, size, fonts, rng):
         cv2.ellipse(canvas, centre, axes, rng.uniform(0, 180), 0, 360, 0, -1)
 
 
-_DRAWINGS = (_ruled, _ruled_page, _dashed, _box, _table, _stamp, _blots)
-_SHARES = (0.40, 0.08, 0.16, 0.12, 0.08, 0.08, 0.08)
+_DRAWINGS = (_ruled, _ruled_page, _dashed, _box, _rounded, _tick_boxes, _comb, _table, _stamp, _office_stamp, _blots)
+_SHARES = (0.26, 0.06, 0.12, 0.07, 0.06, 0.07, 0.07, 0.07, 0.06, 0.11, 0.05)
 
 
 def noise_fields(size: int, rng: np.random.Generator, grains=(0.0, 0.0, 0.0, 0.0, 0.6, 0.6, 1.0, 1.6)) -> np.ndarray:
-    """uint8 [len(grains), 1.5 size, 1.5 size]: noise of growing grain (sigma in pixels), its values uniform on 0..255."""
+    """uint8 [len(grains), 1.5 size, 1.5 size]: noise of growing grain (sigma in pixels), values uniform on 0..255."""
     side = int(size * LAYER_SCALE)
     fields = []
     for grain in grains:
