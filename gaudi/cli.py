@@ -27,6 +27,8 @@ def main(arguments=None) -> int:
     code = FAILED
     if IN_MPIRUN in os.environ:
         sys.excepthook = fail_at_once
+        if describe().rank:
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # what all ranks find out, the first one says
     try:
         options = parse(arguments)
         code = options.run(options) or DONE
@@ -246,8 +248,7 @@ def run_evaluate(options):
         return on_ranks(options.ranks, recipe.device, ["evaluate", str(options.folder), *options.overrides])
     from gaudi import evaluate
     evaluate.evaluate(options.folder, options.overrides)
-    if describe().rank == 0:
-        print(f"{options.folder / 'metrics.json'}, {options.folder / 'pictures'}, {options.folder / 'report.html'}")
+    print(f"{options.folder / 'metrics.json'}, {options.folder / 'pictures'}, {options.folder / 'report.html'}")
 
 
 def run_export(options):

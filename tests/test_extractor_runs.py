@@ -35,7 +35,8 @@ def one_rank(folder, tmp_path_factory):
 
 def test_two_ranks_train_what_one_trains(folder, one_rank, tmp_path):
     """Every loss and every weight agree: the negatives of both ranks count, and no factor of the ranks is lost."""
-    must("train", "extractor", "--tiny", "--ranks", 2, "--run", tmp_path / "run", f"data.root={folder}", *EXACT)
+    done = must("train", "extractor", "--tiny", "--ranks", 2, "--run", tmp_path / "run", f"data.root={folder}", *EXACT)
+    assert done.out.count("leak probe on files") == 1, "what every rank finds out is said once"
     one, two = log_of(one_rank), log_of(tmp_path / "run")
     for name in ("loss", "cosine_genuine", "cosine_skilled", "cosine_random"):
         np.testing.assert_allclose([row[name] for row in two], [row[name] for row in one], rtol=2e-4, err_msg=name)
