@@ -83,7 +83,7 @@ serve_and_ask() {
     done
     ask "$port"
     inside serving python3 /serving/serve.py --check --port "$port"
-    pkill -TERM -f "^python3 /serving/serve.py --models /models --port $port"  # as docker stop does; it ends with exit code 0
+    pkill -TERM -f "^[^ ]*python3 /serving/serve.py --models /models --port $port"  # as docker stop does; it ends with exit code 0
     wait "$server"
 }
 
