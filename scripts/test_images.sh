@@ -28,7 +28,7 @@ check() {
 }
 
 clean() {
-    [ "${GAUDI_KEEP:-}" = 1 ] || { images rm --all; images rmi --all --force; rm -rf "$folder"; } >/dev/null 2>&1
+    [ "${GAUDI_KEEP:-}" = 1 ] || { images rm --all || true; images rmi --all --force || true; rm -rf "$folder"; } >/dev/null 2>&1
 }
 
 base_image() {  # Made once in FOLDER. Debian as an image; a certificate authority of this machine's own is taken along, for networks that need it
