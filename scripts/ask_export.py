@@ -75,7 +75,7 @@ def kind_of(model):
 def detect(tf, model, images, options):
     """Print what is on every page, and write the page with its boxes."""
     options.out.mkdir(parents=True, exist_ok=True)
-    names = [name.decode() for name in model.classes.numpy()] if hasattr(model, "classes") else []
+    names = [name.decode() for name in model.classes.numpy()]
     for name, page in images.items():
         found = {key: value[0] for key, value in model(page[None]).items()}
         sure = found["detection_scores"] >= options.least_score

@@ -46,7 +46,7 @@ questions() {
 
 demo_cleaner() {
     local run=runs/demo-cleaner
-    make_export cleaner configs/cleaner.yaml train.epochs=4 data.synthetic_writers=48
+    make_export cleaner configs/cleaner.yaml train.epochs=10 data.synthetic_writers=48
     say "clean images with the export, in a process that has TensorFlow but not this package"
     .venv/bin/python -I scripts/clean_images.py "$run/export/1" "$run"/pictures/inputs/*.png --out "$run/cleaned" --without-suite
     keep cleaner "$run/cleaned"
@@ -55,8 +55,8 @@ demo_cleaner() {
 demo_retinanet() {
     local pages=runs/demo-pages
     [ -d $pages ] || $gaudi data synth documents --out $pages --train 96 --validation 8 --test 16 --height 600 --width 600
-    make_export retinanet configs/retinanet_light.yaml data.root=$pages data.height=320 data.width=320 train.epochs=4 \
-        train.evaluate_epochs=4 train.checkpoint_epochs=4
+    make_export retinanet configs/retinanet_light.yaml data.root=$pages data.height=320 data.width=320 train.epochs=20 \
+        train.optimizer.learning_rate=2e-3 train.evaluate_epochs=20 train.checkpoint_epochs=20
     say "find signatures with the export, in a process that has TensorFlow but not this package"
     ask runs/demo-retinanet/export/1 $pages/test-*.tfrecord --out runs/demo-retinanet/found
     keep retinanet runs/demo-retinanet/found

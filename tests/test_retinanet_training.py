@@ -108,6 +108,7 @@ answers = {{name: detect(image) for name, image in dict(
     pixel=np.full((1, 1, 3), 255, np.uint8), strip=np.full((3, 9000, 3), 255, np.uint8)).items()}}
 served = m.signatures['serving_default'](images=tf.constant(np.stack([page, page])))
 files = m.signatures['encoded'](encoded=tf.constant([open(sys.argv[1], 'rb').read()]))
+answers['names'] = [name.decode() for name in m.classes.numpy()]
 answers['served'] = [int(n) for n in served['num_detections']] + [int(n) for n in files['num_detections']]
 json.dump(answers, open(sys.argv[2], 'w'))
 """)
@@ -119,6 +120,7 @@ json.dump(answers, open(sys.argv[2], 'w'))
     assert done.returncode == 0, done.stderr
     answers = json.loads((run.parent / "answers.json").read_text())
     boxes, scores, classes = answers["page"]
+    assert answers["names"] == ["signature"]
     wanted = [tuple(map(float, line.split()[1:])) for line in
               (data.parent / "in" / "labels" / "test" / "1.txt").read_text().splitlines()]
     for x, y, width, height in wanted:

@@ -17,7 +17,8 @@ class Export(tf.Module):
         super().__init__()
         self._config, self._detector = task.config, task.detector
         self._network = task.network  # tracked, so that its variables are saved
-        self.classes = tf.constant(task.classes)
+        with tf.device("CPU"):
+            self.classes = tf.Variable(task.classes, trainable=False)  # a constant would not be there for who loads it
 
     @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3], tf.uint8, name="image")])
     def __call__(self, image):
