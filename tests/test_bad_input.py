@@ -166,3 +166,78 @@ def test_read_only_disk(small_disk):
 def test_unknown_command_and_option_are_one_line():
     assert "invalid choice" in refused("trian")
     assert "--rnaks" in refused("train", "cleaner", "--rnaks", "2")
+
+
+@pytest.fixture
+def people(tmp_path):
+    """A folder of eight people with six signatures each."""
+    for person in range(8):
+        for number in range(6):
+            picture(tmp_path / "people" / f"p{person}" / f"{number}.png", 10 * person + number)
+    return tmp_path / "people"
+
+
+def signer(folder, *overrides):
+    """The one line by which training the signer on the folder is refused; nothing is written."""
+    run = folder.parent / "run"
+    line = refused("train", "signer", "--tiny", "--run", run, f"data.root={folder}", *overrides)
+    assert not (run / "checkpoints").exists()
+    return line
+
+
+def test_person_with_one_image(people):
+    for path in sorted((people / "p3").iterdir())[1:]:
+        path.unlink()
+    assert "p3" in signer(people)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture"])
+def test_signature_that_cannot_be_read(people, content):
+    (people / "p2" / "1.png").write_bytes(content)
+    assert "p2/1.png" in signer(people)
+
+
+def test_person_without_validation_once_broken_files_are_left_out(people):
+    for path in (people / "p5").iterdir():
+        path.write_bytes(b"")
+    done = command("train", "signer", "--tiny", "--run", people.parent / "run", f"data.root={people}", "data.on_corrupt=skip")
+    *left_out, line = done.err.splitlines()
+    assert done.code == 2 and line.startswith("gaudi:") and "p5" in line, done.err
+    assert all(text.startswith("left out: ") for text in left_out)
+
+
+@pytest.fixture
+def screened(tmp_path):
+    """valid/ of twelve signatures and invalid/FAMILY of as many pictures, in five families."""
+    root = tmp_path / "screened"
+    for place, folder in enumerate(("valid", *(f"invalid/{name}" for name in ("lines", "text", "circles", "logo", "scribble")))):
+        for number in range(12):
+            picture(root / folder / f"{number}.png", 100 * place + number)
+    return root
+
+
+def screener(root, *overrides):
+    """The one line by which training the screener on the folder is refused."""
+    return refused("train", "screener", "--tiny", "--run", root.parent / "run", f"data.root={root}",
+                   "data.held_out_families=[scribble]", "data.development_families=[circles, logo]", *overrides)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture"])
+def test_screeners_picture_that_cannot_be_read(screened, content):
+    (screened / "invalid" / "text" / "3.png").write_bytes(content)
+    assert "text/3.png" in screener(screened)
+
+
+def test_all_of_the_screeners_pictures_unusable(screened):
+    for path in (screened / "invalid").rglob("*.png"):
+        path.write_bytes(b"")
+    done = command("train", "screener", "--tiny", "--run", screened.parent / "run", f"data.root={screened}",
+                   "data.held_out_families=[scribble]", "data.development_families=[circles, logo]", "data.on_corrupt=skip")
+    assert done.code == 2 and "unusable" in done.err.splitlines()[-1], done.err
+    assert not (screened.parent / "run" / "checkpoints").exists()
+
+
+def test_family_with_one_picture(screened):
+    for path in sorted((screened / "invalid" / "lines").iterdir())[1:]:
+        path.unlink()
+    assert "lines" in screener(screened)

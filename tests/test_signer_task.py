@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import EXACT, log_of, must
+from conftest import EXACT, log_of, must, refused
 
 from gaudi import config, pipeline
 from models.signer import losses, network, strangers
@@ -151,3 +151,15 @@ def test_two_ranks_are_one(tmp_path):
     for ours, theirs in zip(log_of(tmp_path / "two"), log_of(tmp_path / "one")):
         for name in ("head_loss", "body_loss", "accuracy"):
             assert ours[name] == pytest.approx(theirs[name], rel=1e-5)
+
+
+def test_the_extractors_embedding_is_one_more_score(tmp_path):
+    """Through the command line: a tiny extractor's export judges strangers beside the signer's own scores."""
+    must("train", "extractor", "--tiny", "--run", tmp_path / "extractor", "train.epochs=1")
+    must("export", tmp_path / "extractor")
+    must("train", "signer", "--tiny", "--run", tmp_path / "run")
+    assert "no SavedModel there" in refused("evaluate", tmp_path / "run", f"data.extractor={tmp_path}")
+    must("evaluate", tmp_path / "run", f"data.extractor={tmp_path / 'extractor/export/1'}")
+    figures = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert 0 <= figures["strangers"]["extractor"]["auroc"]["value"] <= 1
+    assert figures["strangers"]["decides"] != "extractor"

@@ -62,13 +62,12 @@ def settle(known: dict[str, np.ndarray], strangers: dict[str, np.ndarray] | None
 class Extractor:
     """The embedding of another run's export: [N, h, w] frames (255 = ink) -> float64 [N, D] of length 1."""
 
-    SIDE = 224  # what the extractor's export takes
-
     def __init__(self, folder: str):
         import tensorflow as tf
         if not (Path(folder) / "saved_model.pb").is_file():
             raise UserError(f"data.extractor: {folder}: no SavedModel there (give the numbered folder of an export)")
         self._model = tf.keras.models.load_model(folder, compile=False)
+        self._side = self._model.input_shape[1]
 
     def __call__(self, frames: np.ndarray) -> np.ndarray:
         """Frames are laid in the middle of a white square, as signver hands crops over."""
@@ -81,7 +80,7 @@ class Extractor:
                 top, left = (side - frame.shape[0]) // 2, (side - frame.shape[1]) // 2
                 square = np.full((side, side), 255, np.uint8)
                 square[top:top + frame.shape[0], left:left + frame.shape[1]] = 255 - frame
-                squares.append(cv2.resize(square, (self.SIDE, self.SIDE), interpolation=cv2.INTER_AREA))
+                squares.append(cv2.resize(square, (self._side, self._side), interpolation=cv2.INTER_AREA))
             images = np.repeat(np.stack(squares)[..., None] / np.float32(255), 3, axis=3)
             found.append(self._model.predict(images, verbose=0))
         return unit(np.concatenate(found))
