@@ -35,7 +35,10 @@ make_export() {
 ask() { .venv/bin/python -I scripts/ask_export.py "$@" --without-suite; }
 
 # Name what model $1 left behind; $2: further pictures.
-keep() { results+=("$1: report runs/demo-$1/report.html; pictures runs/demo-$1/pictures${2:+ and $2}; metrics runs/demo-$1/metrics.json; export runs/demo-$1/export/1"); }
+keep() {
+    local run=runs/demo-$1
+    results+=("$1: report $run/report.html; pictures $run/pictures${2:+ and $2}; metrics $run/metrics.json; export $run/export/1")
+}
 
 # Pictures to ask the exports about: signatures of two people never trained on, and things that are no signature.
 questions() {
@@ -63,8 +66,9 @@ demo_retinanet() {
 }
 
 demo_extractor() {
-    make_export extractor configs/extractor.yaml data.synthetic_writers=40 data.synthetic_each=8 data.added_writers=0 data.cache= \
-        batch.writers=8 batch.added=0 train.global_batch=64 train.epochs=6 train.evaluate_epochs=6 train.checkpoint_epochs=6
+    make_export extractor configs/extractor.yaml data.synthetic_writers=40 data.synthetic_each=8 data.added_writers=0 \
+        data.cache= batch.writers=8 batch.added=0 train.global_batch=64 train.epochs=6 train.evaluate_epochs=6 \
+        train.checkpoint_epochs=6
     say "compare signatures with the export, in a process that has TensorFlow but not this package"
     questions
     ask runs/demo-extractor/export/1 runs/demo-questions/signatures/*/*.png
@@ -74,13 +78,13 @@ demo_extractor() {
 demo_pix2pix() {
     make_export pix2pix configs/pix2pix.yaml data.size=128 network.channels=32 network.blocks=2 train.epochs=4
     say "sign a name with the export"
-    .venv/bin/python scripts/sign_name.py runs/demo-pix2pix/export/1 "Ann Lee" --font 'Roboto' -o runs/demo-pix2pix/signed.png --both
+    .venv/bin/python scripts/sign_name.py runs/demo-pix2pix/export/1 "Ann Lee" --font Roboto --both -o runs/demo-pix2pix/signed.png
     keep pix2pix runs/demo-pix2pix/signed.png
 }
 
 demo_signer() {
-    make_export signer configs/signer.yaml data.synthetic_people=24 data.synthetic_each=16 data.unknown_people=6 data.development_people=4 \
-        train.epochs=6 train.evaluate_epochs=6 train.checkpoint_epochs=6
+    make_export signer configs/signer.yaml data.synthetic_people=24 data.synthetic_each=16 data.unknown_people=6 \
+        data.development_people=4 train.epochs=6 train.evaluate_epochs=6 train.checkpoint_epochs=6
     say "ask the export who signed, in a process that has TensorFlow but not this package"
     questions
     ask runs/demo-signer/export/1 runs/demo-questions/signatures/*/*.png
