@@ -15,6 +15,7 @@ from conftest import must, refused
 from gaudi.errors import UserError
 from models.retinanet import anchors, network, normalise, weights
 from models.retinanet.config import Config
+from models.retinanet.task import ClassMap
 
 
 def small(backbone, **changes):
@@ -130,6 +131,38 @@ def test_another_class_map_is_refused(tmp_path):
     prefix = tf.train.Checkpoint(network=network.build(small("light"), 4)).write(str(tmp_path / "four"))
     with pytest.raises(UserError, match="of another network or class map"):
         weights.start(network.build(small("light"), 2), prefix, "all")
+
+
+@pytest.mark.parametrize("backbone", ["light", "resnet10"])
+def test_scores_are_taken_over_by_name(backbone, tmp_path):
+    """Of stamp, signature, date on one side and signature, name on the other: signature's logits are the same."""
+    donor, fresh = (network.build(small(backbone), count) for count in (3, 2))
+    rng = np.random.default_rng(1)
+    for variable in donor.trainable_variables:  # blocks start as identity and heads nearly silent: wake them
+        variable.assign_add(tf.constant(rng.normal(0, 0.05, variable.shape), variable.dtype))
+    prefix = tf.train.Checkpoint(network=donor, classes=ClassMap(["stamp", "signature", "date"])
+                                 ).write(str(tmp_path / "three"))
+    page = tf.constant(rng.uniform(0, 255, (1, 128, 128, fresh.input_shape[-1])), tf.float32)
+    fresh_name = fresh(page)[0][..., 1].numpy()
+    said = weights.transfer(fresh, lambda count: network.build(small(backbone), count), prefix,
+                            ClassMap.of(["signature", "name"]), per_cell=9)
+    assert "scores of 1 of 2 classes taken over by name, the others start anew" in said
+    logits, offsets = fresh(page)
+    their_logits, their_offsets = donor(page)
+    np.testing.assert_array_equal(logits[..., 0], their_logits[..., 1])
+    np.testing.assert_array_equal(offsets, their_offsets)
+    assert abs(logits[..., 1].numpy() - fresh_name).max() < 1  # anew: still nearly silent, on other features
+    assert abs(logits[..., 1] - their_logits[..., 2]).numpy().max() > 0.1
+
+
+def test_transfer_wants_a_run_of_this_network(tmp_path):
+    bare = tf.train.Checkpoint(network=network.build(small("light"), 1)).write(str(tmp_path / "bare"))
+    other = tf.train.Checkpoint(network=network.build(small("resnet10"), 1),
+                                classes=ClassMap(["stamp"])).write(str(tmp_path / "other"))
+    for prefix, message in ((bare, "says nothing of its classes"), (other, "of another network")):
+        with pytest.raises(UserError, match=message):
+            weights.transfer(network.build(small("light"), 1), lambda count: network.build(small("light"), count),
+                             prefix, ClassMap.of(["stamp"]), per_cell=9)
 
 
 HABANA = {"runtime": {"distribution_strategy": "hpu", "num_hpus": 8},

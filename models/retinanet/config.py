@@ -66,7 +66,8 @@ class Network:
     norm_momentum: float = number(0.99, least=0, most=1)
     norm_epsilon: float = number(1e-3, above=0)
     init_checkpoint: str = field(default="", metadata={"why": "a Model Garden checkpoint, or a run of this suite"})
-    init_modules: Literal["backbone", "all"] = "backbone"
+    init_modules: Literal["backbone", "all", "transfer"] = field(default="backbone", metadata={
+        "why": "what is taken from there; all wants the same classes, transfer a run of any: their scores by name"})
     frozen_backbone: bool = field(default=False, metadata={"why": "fine-tune pyramid and heads only"})
 
 
@@ -164,4 +165,4 @@ def _check_light(network: Network, data: DetectorData) -> None:
         raise UserError("network.min_level: the light network's coarsest stage is level 5")
     if network.init_checkpoint and network.init_modules == "backbone":
         raise UserError("network.init_checkpoint: there is no Model Garden backbone for the light network; "
-                        "init_modules: all continues from another run of this suite")
+                        "init_modules: all or transfer continues from another run of this suite")

@@ -56,9 +56,16 @@ class Task(Base):
 
     def start(self):
         """Load the checkpoint that the recipe starts from, and say how much of it fitted."""
-        settings = self.config.network
-        if settings.init_checkpoint:
-            print(weights.start(self.network, settings.init_checkpoint, settings.init_modules), flush=True)
+        settings, anchor = self.config.network, self.config.anchors
+        if not settings.init_checkpoint:
+            return
+        if settings.init_modules == "transfer":
+            said = weights.transfer(self.network, lambda classes: network.build(self.config, classes),
+                                    settings.init_checkpoint, ClassMap.of(self.classes),
+                                    anchor.scales * len(anchor.aspects))
+        else:
+            said = weights.start(self.network, settings.init_checkpoint, settings.init_modules)
+        print(said, flush=True)
 
     def _prepare_weights(self):
         """What is frozen, and which statistics normalisation uses."""
