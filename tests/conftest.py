@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,6 +54,29 @@ def weights_of(run):
     reader = tf.train.load_checkpoint(str(folder / (folder / "newest").read_text().strip() / "weights"))
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()
             if name != "_CHECKPOINTABLE_OBJECT_GRAPH"}
+
+
+def picture(path, seed=0):
+    """Write a small picture with a stroke on it."""
+    import cv2
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = np.full((60, 120), 255, np.uint8)
+    points = np.random.default_rng(seed).integers(8, 52, (6, 2)) * [2, 1]
+    cv2.polylines(image, [points.astype(np.int32)], False, 0, 2)
+    cv2.imwrite(str(path), image)
+
+
+def batches(task, source, global_batch):
+    """A source's batches in their order, as one rank gets them."""
+    from gaudi import pipeline
+    return pipeline.ordered_batches(task.sources()[source], seed=1, global_batch=global_batch, rank=0, ranks=1)
+
+
+def outputs_of(task, source, global_batch):
+    """What a task predicts for every example of a source: {output: array [N, ...]}."""
+    rows = [task.predict(batch) for batch in batches(task, source, global_batch)]
+    size = task.sources()[source].size
+    return {name: np.concatenate([row[name].numpy() for row in rows])[:size] for name in rows[0]}
 
 
 @pytest.fixture(scope="session")

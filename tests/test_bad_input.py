@@ -5,21 +5,10 @@ import shutil
 import socket
 import subprocess
 
-import numpy as np
 import pytest
-from conftest import EXACT, command, log_of, must, refused
+from conftest import EXACT, command, log_of, must, picture, refused
 
 TINY = ("cleaner", "--tiny")
-
-
-def picture(path, seed=0):
-    """A small picture with a stroke on it."""
-    import cv2
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = np.full((60, 120), 255, np.uint8)
-    points = np.random.default_rng(seed).integers(8, 52, (6, 2)) * [2, 1]
-    cv2.polylines(image, [points.astype(np.int32)], False, 0, 2)
-    cv2.imwrite(str(path), image)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from models.pix2pix.task import as_float
 
 # Adam's first steps are the sign of the gradient, however small: a rounding error becomes a step of the full learning
 # rate, and CycleGAN's four networks pass it round. A larger epsilon keeps updates continuous, so that ranks compare.
-SMOOTH = {"pix2pix": (), "cyclegan": ("train.optimizer.epsilon=0.01",)}
+SMOOTH = {"pix2pix": (), "cyclegan": ("train.optimizer.epsilon=0.1",)}
 
 
 @pytest.fixture(scope="module", params=SMOOTH)
@@ -37,12 +37,8 @@ def test_two_ranks_train_what_one_trains(straight, tmp_path):
     must("train", recipe, "--tiny", "--run", two, "--ranks", 2, *EXACT, *SMOOTH[recipe])
     assert losses_of(two) == pytest.approx(losses_of(run), rel=1e-5)
     for ours, theirs in zip(log_of(two), log_of(run)):
-        # L1's gradient jumps where a pixel is met, and CycleGAN passes a jump round: tight before it, apart by one patch behind
-        room = 1e-4 if ours["step"] <= 2 else 2e-3
-        for name in ("discriminator_loss", "generator_gradient_norm"):
-            assert ours[name] == pytest.approx(theirs[name], rel=room), (name, ours["step"])
-        patch = 1 / 288 if recipe == "cyclegan" and ours["step"] > 2 else 0
-        assert ours["discriminator_accuracy"] == pytest.approx(theirs["discriminator_accuracy"], abs=patch + 1e-6)
+        for name, near in (("discriminator_loss", 1e-4), ("discriminator_accuracy", 1e-4), ("generator_gradient_norm", 1e-3)):
+            assert ours[name] == pytest.approx(theirs[name], rel=near), name  # L1's gradients jump where a pixel is hit
 
 
 def test_a_resumed_run_ends_with_the_same_weights(straight, tmp_path):

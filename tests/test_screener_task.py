@@ -5,30 +5,22 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import EXACT, log_of, must, refused
+from conftest import EXACT, batches, log_of, must, outputs_of, refused
 from sklearn.ensemble import IsolationForest
 
-from gaudi import config, pipeline
+from gaudi import config
 from gaudi.errors import UserError
 from models.screener import data, fusion, losses
 from models.screener.task import Task
+
+BATCH = 8
 
 
 @pytest.fixture(scope="module")
 def task():
     made = Task(config.load("screener", tiny=True))
-    made.fitted = made.fit(lambda name: outputs_of(made, name))
+    made.fitted = made.fit(lambda name: outputs_of(made, name, BATCH))
     return made
-
-
-def batches(task, source):
-    return pipeline.ordered_batches(task.sources()[source], seed=1, global_batch=8, rank=0, ranks=1)
-
-
-def outputs_of(task, source):
-    rows = [task.predict(batch) for batch in batches(task, source)]
-    size = task.sources()[source].size
-    return {name: np.concatenate([row[name].numpy() for row in rows])[:size] for name in rows[0]}
 
 
 def test_sources_fit_the_plan(task):
@@ -39,7 +31,7 @@ def test_sources_fit_the_plan(task):
 
 
 def test_each_player_moves_its_own_network(task):
-    batch = next(iter(batches(task, "train")))
+    batch = next(iter(batches(task, "train", BATCH)))
     with tf.GradientTape(persistent=True) as tape:
         found, _ = task.losses(batch, None)
     everything = [variable for player in task.players for variable in player.variables]
@@ -50,7 +42,7 @@ def test_each_player_moves_its_own_network(task):
 
 
 def test_the_autoencoder_learns_signatures_alone(task):
-    batch = dict(next(iter(batches(task, "train"))))
+    batch = dict(next(iter(batches(task, "train", BATCH))))
     assert 0 < float(tf.reduce_sum(batch["signature"])) < 8
     first = task.losses(batch, None)[0]["autoencoder"]
     batch["image"] = tf.where(batch["signature"][:, None, None, None] > 0.5, batch["image"], 255 - batch["image"])
@@ -58,7 +50,7 @@ def test_the_autoencoder_learns_signatures_alone(task):
 
 
 def test_examples_of_weight_0_do_not_count(task):
-    batch = dict(next(iter(batches(task, "train"))))
+    batch = dict(next(iter(batches(task, "train", BATCH))))
     batch["weight"] = tf.constant([2.0] * 4 + [0.0] * 4)
     half = {name: value[:4] for name, value in batch.items()} | {"weight": tf.ones(4)}
     for name in ("autoencoder", "classifier"):
@@ -96,7 +88,7 @@ def test_fusion_settles_on_development_data():
 
 def test_forest_is_fitted_on_training_signatures(task):
     """The same codes through scikit-learn give the anomaly scores that judging and export use."""
-    codes, validation = outputs_of(task, "codes")["code"], outputs_of(task, "validation")
+    codes, validation = outputs_of(task, "codes", BATCH)["code"], outputs_of(task, "validation", BATCH)
     settings = task.config.forest
     made = IsolationForest(n_estimators=settings.trees, max_samples=min(settings.samples, len(codes)),
                            random_state=task.config.seed).fit(codes)
@@ -104,7 +96,7 @@ def test_forest_is_fitted_on_training_signatures(task):
 
 
 def test_evaluation_reports_parts_fusion_and_baseline(task, tmp_path):
-    figures = task.evaluate(lambda name: outputs_of(task, name), tmp_path)
+    figures = task.evaluate(lambda name: outputs_of(task, name, BATCH), tmp_path)
     assert set(figures["test"]) == {"seen", "development", "held out"}
     for kind in figures["test"].values():
         assert set(kind) == {"reconstruction", "anomaly", "classifier", "fusion", "ink density", "notebook's rule"}

@@ -5,6 +5,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from conftest import picture
 
 from gaudi import config
 from gaudi.errors import UserError
@@ -18,22 +19,13 @@ def recipe(*overrides, tiny=True):
     return config.load("signer", [*overrides], tiny=tiny)
 
 
-def write(path, seed):
-    """A small picture with a stroke on it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = np.full((60, 120), 255, np.uint8)
-    points = np.random.default_rng(seed).integers(8, 52, (6, 2)) * [2, 1]
-    cv2.polylines(image, [points.astype(np.int32)], False, 0, 2)
-    cv2.imwrite(str(path), image)
-
-
 @pytest.fixture
 def folders(tmp_path):
     """Five people with four signatures each, the first with a forgery."""
     for person in "abcde":
         for number in range(1, 5):
-            write(tmp_path / person / f"s{number}.png", ord(person) * 10 + number)
-    write(tmp_path / "a" / "forged" / "x.png", 1)
+            picture(tmp_path / person / f"s{number}.png", ord(person) * 10 + number)
+    picture(tmp_path / "a" / "forged" / "x.png", 1)
     return tmp_path
 
 
@@ -52,8 +44,8 @@ def test_utsig_rule(tmp_path):
     """C001G01.PNG: of 27 genuine ones the last 5 are for the test (22/5); other letters are not the person's hand."""
     for person in (1, 2, 115):
         for number in range(1, 28):
-            write(tmp_path / f"C{person:03d}G{number:02d}.PNG", person + number)
-        write(tmp_path / f"C{person:03d}F01.PNG", person)
+            picture(tmp_path / f"C{person:03d}G{number:02d}.PNG", person + number)
+        picture(tmp_path / f"C{person:03d}F01.PNG", person)
     found = splits.listing(recipe(f"data.root={tmp_path}", "data.unknown_people=0", "data.development_people=0", tiny=False).data)
     assert found.classes == ["001", "002", "115"] and not found.unknown and len(found.forged) == 3
     assert [image.index for image in found.test[:5]] == [23, 24, 25, 26, 27]
@@ -84,7 +76,7 @@ def test_person_with_one_image_is_named(folders):
 
 
 def test_loose_image_and_strange_name(folders, tmp_path):
-    write(folders / "loose.png", 3)
+    picture(folders / "loose.png", 3)
     with pytest.raises(UserError, match="loose.png: lies in no person's folder"):
         splits.listing(recipe(f"data.root={folders}").data)
     with pytest.raises(UserError, match="does not say person and number"):

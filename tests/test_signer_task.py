@@ -5,28 +5,20 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import EXACT, log_of, must, refused
+from conftest import EXACT, batches, log_of, must, outputs_of, refused
 
-from gaudi import config, pipeline
+from gaudi import config
 from models.signer import losses, network, strangers
 from models.signer.task import Task
+
+BATCH = 4
 
 
 @pytest.fixture(scope="module")
 def task():
     made = Task(config.load("signer", ["data.added_people=1", "data.added_each=2"], tiny=True))
-    made.fitted = made.fit(lambda name: outputs_of(made, name))
+    made.fitted = made.fit(lambda name: outputs_of(made, name, BATCH))
     return made
-
-
-def batches(task, source):
-    return pipeline.ordered_batches(task.sources()[source], seed=1, global_batch=4, rank=0, ranks=1)
-
-
-def outputs_of(task, source):
-    rows = [task.predict(batch) for batch in batches(task, source)]
-    size = task.sources()[source].size
-    return {name: np.concatenate([row[name].numpy() for row in rows])[:size] for name in rows[0]}
 
 
 def test_sources_fit_the_plan(task):
@@ -44,7 +36,7 @@ def test_validation_is_not_varied_and_training_is(task):
 
 
 def test_examples_of_weight_0_do_not_count(task):
-    batch = dict(next(iter(batches(task, "train"))))
+    batch = dict(next(iter(batches(task, "train", BATCH))))
     batch["weight"] = tf.constant([2.0] * 2 + [0.0] * 2)
     half = {name: value[:2] for name, value in batch.items()} | {"weight": tf.ones(2)}
     whole, part = (float(task.losses(one, None)[0]["head"]) for one in (batch, half))
@@ -53,7 +45,7 @@ def test_examples_of_weight_0_do_not_count(task):
 
 def test_the_body_rests_before_its_stage(task):
     """With head_epochs worth of 3 steps: no loss for the body at steps 0 to 2, the head's from step 3 on."""
-    batch = next(iter(batches(task, "train")))
+    batch = next(iter(batches(task, "train", BATCH)))
     before, task._rest = task._rest, 3.0
     task.clock.steps.assign(0.0)
     seen = []
@@ -108,7 +100,7 @@ def test_class_means():
 
 
 def test_evaluation_reports_known_strangers_and_forgeries(task, tmp_path):
-    figures = task.evaluate(lambda name: outputs_of(task, name), tmp_path)
+    figures = task.evaluate(lambda name: outputs_of(task, name, BATCH), tmp_path)
     assert 0 <= figures["known"]["accuracy"]["low"] <= figures["known"]["accuracy"]["high"] <= 1
     rows = {"softmax at the seed's threshold", "softmax", "energy", "distance", "nearest mean of pixels"}
     assert set(figures["strangers"]) == rows | {"decides"} and set(figures["forgeries"]) == rows
