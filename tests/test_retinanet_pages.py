@@ -1,5 +1,6 @@
 """How a page becomes the network's input: fitting, tiles, dark pages, augmentation that moves boxes with the ink."""
 
+import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -61,12 +62,13 @@ def test_colour_and_grey():
     assert pages.to_channels(page[..., :1], 3).numpy().tolist() == [[[255, 255, 255]]]
 
 
+PLAIN = {"contrast_share": 0, "blur_share": 0, "noise_share": 0, "stroke_share": 0, "binary_share": 0}
+
+
 @pytest.mark.parametrize("number", range(8))
 def test_boxes_move_with_the_ink(number):
     """Whatever the view, the box stays around the mark, to within a pixel or two of rounding."""
-    settings = Augment(scale_min=0.8, scale_max=1.6, stretch=0.2, turn=4, flip_share=0.5, contrast_share=0,
-                       blur_share=0,
-                       noise_share=0, stroke_share=0, binary_share=0)
+    settings = Augment(scale_min=0.8, scale_max=1.6, stretch=0.2, flip_share=0.5, **PLAIN)
     box = (120, 60, 150, 160)
     image, boxes, seen = augment.view(tf.constant(marked(240, 240, box)), tf.constant([box], tf.float32),
                                       tf.constant([7, number]), settings, 128, 128)
@@ -75,6 +77,17 @@ def test_boxes_move_with_the_ink(number):
         assert np.abs(found - boxes[0].numpy()).max() <= 3.5, (found, boxes.numpy())
     else:
         assert (image.numpy() < 128).sum() < 0.5 * 30 * 100
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_boxes_turn_with_the_ink(number):
+    """A flat ellipse, 100 x 20, turned by up to 10 degrees: its box, and not the one around the box's corners."""
+    page = np.full((240, 240, 1), 255, np.uint8)
+    cv2.ellipse(page, (120, 135), (50, 10), 0, 0, 360, 0, -1)
+    settings = Augment(scale_min=0.99, scale_max=1.0, stretch=0, turn=10, **PLAIN)
+    image, boxes, _ = augment.view(tf.constant(page), tf.constant([[125, 70, 145, 170.0]]), tf.constant([7, number]),
+                                   settings, 240, 240)
+    assert np.abs(np.array(ink(image.numpy()), float) - boxes[0].numpy()).max() <= 2, (ink(image.numpy()), boxes.numpy())
 
 
 def test_boxes_cut_off_are_no_examples():

@@ -38,7 +38,7 @@ class Augment:
     scale_max: float = number(1.2, least=1.0, most=4.0, why="or larger, then a part is seen")
     stretch: float = number(0.1, least=0, most=0.5, unit="log", why="of one side against the other")
     turn: float = number(0.0, least=0, most=10, unit="degrees",
-                         why="either way; boxes grow by as much as the turn demands")
+                         why="either way; a box becomes the one around its turned ellipse")
     flip_share: float = number(0.0, least=0, most=1,
                                why="mirrored left to right; documents are not, COCO's photos may be")
     contrast_share: float = number(0.5, least=0, most=1, why="brightness and contrast")
