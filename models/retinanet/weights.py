@@ -37,8 +37,8 @@ def transfer(network, build, path: str, marks: np.ndarray, per_cell: int) -> str
     """Restore a network that `path` trained on other classes; returns a line that says how much.
 
     build(n): the same network for n classes. marks [n]: this network's classes, as ClassMap numbers them. per_cell:
-    anchors of a cell. Scores of classes that both know are taken over, those of new classes start anew, everything else is restored. UserError
-    where `path` is no run of this suite's detector, or of another network.
+    anchors of a cell. Scores of classes that both know are taken over, those of new classes start anew, everything
+    else is restored. UserError where `path` is no run of this suite's detector, or of another network.
     """
     prefix = find(path)
     reader = tf.train.load_checkpoint(prefix)
