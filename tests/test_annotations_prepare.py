@@ -168,6 +168,16 @@ def test_refusals(tmp_path):
     assert "did you mean" in refused("data", "prepare", "document", "x")
 
 
+def test_a_page_too_large_is_named_by_its_size(tmp_path):
+    """20,000 x 20,000 pixels: a message about pixels, not about damage; without that page the others are taken."""
+    coco_folder(tmp_path / "in", pages=3)
+    Image.new("1", (20_000, 20_000), 1).save(tmp_path / "in" / "images" / "p01.png")
+    arguments = "data", "prepare", "documents", tmp_path / "in", "--out", tmp_path / "out", "--test", 0, "--validation", 0
+    line = refused(*arguments)
+    assert "p01.png" in line and "more than 80,000,000 pixels" in line and "damaged image" not in line
+    assert "train: 2 pages" in must(*arguments, "--on-corrupt", "skip").out
+
+
 def test_images_become_what_tensorflow_reads(tmp_path):
     """16-bit, transparent, turned and multi-page files become upright 8-bit PNG; plain ones keep their bytes."""
     rng = np.random.default_rng(1)

@@ -72,6 +72,8 @@ def _opened(page, data):
         raise UnreadableImage(page.name, "its content is no PNG, JPEG, TIFF or BMP image") from None
     except EOFError:
         raise UnreadableImage(page.name, f"has no page {page.frame + 1}") from None
+    except Image.DecompressionBombError:
+        raise UnreadableImage(page.name, f"more than {LARGEST_AREA:,} pixels, the most allowed") from None
     except _DECODER_ERRORS as error:
         raise UnreadableImage(page.name, f"damaged image ({' '.join(str(error).split())})") from None
     if picture.width * picture.height > LARGEST_AREA:
