@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from models.extractor import align, augment, network, rates
-from models.extractor.config import Augment, Network
+from models.extractor.config import Augment, Guise, Network
 from models.ink.prepare import fit_to_canvas
 from models.signatures.writer import SignatureWriter
 
@@ -72,9 +72,8 @@ def test_views_depend_on_the_seed_alone():
 
 
 def test_without_settings_a_view_is_the_plain_picture():
-    nothing = Augment(turn=0, slant=0, scale=0, stretch=0, shift=0, bend=0, thickness=0, dropout=0)
     image = tf.constant(signature())
-    view = augment.view(image, tf.constant([1, 2]), nothing, SETTINGS).numpy()
+    view = augment.view(image, tf.constant([1, 2]), STILL, SETTINGS).numpy()
     np.testing.assert_allclose(view.astype(int), augment.plain(image, SETTINGS).numpy(), atol=1)
 
 
@@ -120,3 +119,24 @@ def test_equal_error_rate_of_a_batch():
     positive = tf.constant([[1.0, 1, 1], [0, 0, 0]])
     assert float(rates.batch_eer(cosines, positive, 1 - positive)) == pytest.approx(1 / 3)
     assert float(rates.batch_eer(cosines, positive, 0 * positive)) == .5
+
+
+def guised(person, seed=(1, 2), **changes):
+    return augment.view(tf.constant(signature()), tf.constant(seed), STILL, SETTINGS, Guise(**changes),
+                        tf.constant(person)).numpy() / 255.0
+
+
+STILL = Augment(turn=0, slant=0, scale=0, stretch=0, shift=0, bend=0, thickness=0, dropout=0)
+NO_GUISE = {"turn": 0, "slant": 0, "scale": 0, "stretch": 0, "bend": 0, "thickness": 0}
+
+
+def test_a_guise_is_shared_by_all_images_of_a_person():
+    """Whatever an image's own seed; person 0 wears none; another person, another guise."""
+    np.testing.assert_array_equal(guised((5, 3)), guised((5, 3), seed=(8, 9)))
+    np.testing.assert_allclose(guised((0, 3)), aligned(signature()), atol=1 / 255)
+    assert abs(guised((5, 3)) - guised((0, 3))).max() > 0.5 and abs(guised((5, 3)) - guised((6, 3))).max() > 0.5
+
+
+def test_a_mirroring_guise():
+    plain, mirrored = (guised((5, 3), mirror=share, **NO_GUISE) for share in (0.0, 1.0))
+    np.testing.assert_allclose(mirrored[:, ::-1], plain, atol=0.02)

@@ -1,7 +1,7 @@
 """Training views of a prepared signature: what one hand changes from one signing to the next, and nothing else.
 
 Small affine maps, elastic bends, thicker or thinner strokes, a patch of missing ink. Mirror flips, strong shears and
-large turns are no option: they make another signature out of one.
+large turns make another signature out of one; done to all images of a writer alike, they make another writer (guise).
 """
 
 from __future__ import annotations
@@ -13,15 +13,35 @@ from models.extractor import align
 KNOTS = (4, 7)  # of the elastic grid, rows and columns
 
 
-def view(image, seed, settings, network):
-    """uint8 [height, width], ink 0..255, of one uint8 [h, w] image: aligned, then varied by int32 [2] `seed` alone."""
+def view(image, seed, settings, network, guise=None, person=None):
+    """uint8 [height, width], ink 0..255, of one uint8 [h, w] image: aligned, then varied by int32 [2] `seed` alone.
+
+    guise: config.Guise, how the writer himself is changed, by `person`, int32 [2], the same for all of his images;
+    none where person[0] is 0.
+    """
     draws = tf.random.stateless_uniform([16], seed, -1.0, 1.0)
     ink = align.ink_of(image[None])
     maps = align.frame(ink, network) @ jitter(draws[1:7], settings, network)
-    drawn = align.sample(ink, maps, network.height, network.width)
-    drawn = bent(thickened(drawn, draws[0] * settings.thickness)[0], fold(seed, 1), settings.bend)
-    drawn = patched(drawn, draws[7:13], settings)
+    thickness = draws[0] * settings.thickness
+    knots = tf.random.stateless_normal([1, *KNOTS, 2], fold(seed, 1)) * (settings.bend * network.width)
+    if guise is not None:
+        own = tf.random.stateless_uniform([8], person, -1.0, 1.0) * tf.cast(person[0] > 0, tf.float32)
+        maps = maps @ disguise(own, guise, network)
+        thickness = tf.clip_by_value(thickness + own[0] * guise.thickness, -2.0, 2.0)
+        strength = tf.cast(person[0] > 0, tf.float32) * guise.bend * network.width
+        knots += tf.random.stateless_normal([1, *KNOTS, 2], fold(person, 1)) * strength
+    drawn = thickened(align.sample(ink, maps, network.height, network.width), thickness)[0]
+    drawn = patched(bent(drawn, knots), draws[7:13], settings)
     return tf.cast(tf.round(drawn * 255.0), tf.uint8)
+
+
+def disguise(draws, guise, network):
+    """float32 [1, 3, 3]: another writer's turn, slant, scale and stretch, mirrored for a share; draws [8] in -1..1, 0: none."""
+    shared = jitter(tf.concat([draws[1:5], [0.0, 0.0]], 0), guise, network, shift=0.0)
+    mirrored = (draws[5] != 0.0) & ((draws[5] + 1.0) / 2.0 < guise.mirror)
+    side = tf.where(mirrored, -1.0, 1.0)
+    far = tf.where(mirrored, network.width - 1.0, 0.0)
+    return shared @ tf.reshape(tf.stack([side, 0.0, far, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]), [1, 3, 3])
 
 
 def plain(image, network):
@@ -34,11 +54,12 @@ def fold(seed, number: int):
     return tf.random.experimental.stateless_fold_in(seed, number)
 
 
-def jitter(draws, settings, network):
+def jitter(draws, settings, network, shift=None):
     """float32 [1, 3, 3]: turn, slant, scale, stretch and shift about the frame's centre, from draws [6] in -1..1."""
+    shift = settings.shift if shift is None else shift
     turn, slant = draws[0] * settings.turn, draws[1] * settings.slant
     scale, stretch = draws[2] * settings.scale, draws[3] * settings.stretch
-    x, y = draws[4] * settings.shift * network.width, draws[5] * settings.shift * network.height
+    x, y = draws[4] * shift * network.width, draws[5] * shift * network.height
     along, across = tf.exp(scale + stretch / 2.0), tf.exp(scale - stretch / 2.0)
     cosine, sine = tf.cos(turn), tf.sin(turn)
     a, b = cosine * along, (cosine * slant - sine) * across
@@ -58,12 +79,9 @@ def thickened(ink, pixels):
     return ink + share * (other - ink)
 
 
-def bent(drawn, seed, strength: float):
-    """Ink [h, w] bent by a smooth random field: knots move by `strength` of the width (standard deviation)."""
-    if not strength:
-        return drawn
+def bent(drawn, knots):
+    """Ink [h, w] bent by a smooth field: knots float32 [1, *KNOTS, 2] move by so many pixels down and across."""
     height, width = drawn.shape
-    knots = tf.random.stateless_normal([1, *KNOTS, 2], seed) * (strength * width)
     field = tf.image.resize(knots, [height, width], "bicubic")[0]
     rows = tf.cast(tf.range(height), tf.float32)[:, None] + field[..., 0]
     columns = tf.cast(tf.range(width), tf.float32)[None] + field[..., 1]

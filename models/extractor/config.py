@@ -58,6 +58,24 @@ class Augment:
 
 
 @dataclass
+class Guise:
+    """One strong change for all images of a writer in a batch, genuine and forged alike: it makes another writer of him.
+
+    So the variation within a hand, and how forgeries miss it, stay real, and forty writers become any number. Only in
+    training. What must not happen to one image alone (a mirrored signature is another) may happen to all of them.
+    """
+
+    share: float = number(0.0, least=0, most=1, why="of writers in a batch; the others stay who they are")
+    mirror: float = number(0.5, least=0, most=1, unit="share", why="of them, left for right")
+    turn: float = number(0.25, least=0, most=0.8, unit="radians")
+    slant: float = number(0.35, least=0, most=1, unit="shear")
+    scale: float = number(0.1, least=0, most=0.5, unit="log", why="both axes together")
+    stretch: float = number(0.3, least=0, most=1, unit="log", why="one axis against the other")
+    bend: float = number(0.025, least=0, most=0.2, unit="of the width", why="elastic: standard deviation of 4 x 7 knots")
+    thickness: float = number(0.7, least=0, most=2, unit="pixels")
+
+
+@dataclass
 class Network:
     """`light`: small residual network on aligned ink. `signver`: the reference, a small ResNet50 with skips, ~9 M."""
 
@@ -114,6 +132,7 @@ class Config(Recipe):
     data: ExtractorData = field(default_factory=ExtractorData)
     batch: Batch = field(default_factory=Batch)
     augment: Augment = field(default_factory=Augment)
+    guise: Guise = field(default_factory=Guise)
     network: Network = field(default_factory=Network)
     loss: Loss = field(default_factory=Loss)
     evaluation: Evaluation = field(default_factory=Evaluation)
@@ -140,5 +159,8 @@ class Config(Recipe):
             raise UserError(f"network: height {network.height} and width {network.width} must be multiples of 16")
         if self.loss.name in ("cosface", "arcface") and self.loss.margin >= 1:
             raise UserError(f"loss.margin: {self.loss.margin} must be below 1 for {self.loss.name}")
+        if self.loss.name in ("cosface", "arcface") and self.guise.share:
+            raise UserError(f"guise.share: {self.guise.share} makes writers without number; {self.loss.name} has a direction "
+                            "for each, so it must be 0")
         if network.initial and not (Path(network.initial) / "checkpoints").is_dir():
             raise UserError(f"network.initial: {network.initial} is no run folder with checkpoints/")

@@ -12,6 +12,10 @@ from models.extractor.listing import writers_of
 from models.extractor.prepared import Prepared
 
 
+GUISES = 10_000         # of one writer
+EXACT = 2 ** 24         # float32 counts so far: writers travel between ranks beside their embeddings
+
+
 class Signatures(Source):
     """Prepared signatures by index: `ink` uint8 [height, width] (255 = ink), `writer` int32, `forged` and `index` int32."""
 
@@ -26,25 +30,52 @@ class Signatures(Source):
 
     def example(self, index, seed):
         """The signature `index`, in training varied by `seed`."""
-        network, side = self.recipe.network, self.recipe.data.size
-        image = tf.io.decode_png(self._packed[index], channels=1)
-        image = tf.ensure_shape(image[..., 0], [side, side])
-        drawn = augment.view(image, seed, self.recipe.augment, network) if self.varied else augment.plain(image, network)
-        return {"ink": tf.ensure_shape(drawn, [network.height, network.width]), "writer": self._writer[index],
-                "forged": self._forged[index], "index": tf.cast(index, tf.int32)}
+        image, network = self._image(index), self.recipe.network
+        return self._told(index, augment.view(image, seed, self.recipe.augment, network) if self.varied
+                          else augment.plain(image, network))
+
+    def _image(self, index):
+        side = self.recipe.data.size
+        return tf.ensure_shape(tf.io.decode_png(self._packed[index], channels=1)[..., 0], [side, side])
+
+    def _told(self, index, drawn):
+        shape = self.recipe.network.height, self.recipe.network.width
+        return {"ink": tf.ensure_shape(drawn, shape), "writer": self._writer[index], "forged": self._forged[index],
+                "index": tf.cast(index, tf.int32)}
 
 
 class Composed(Signatures):
-    """Training signatures, varied, in batches of P writers x K images."""
+    """Training signatures, varied, in batches of P writers x K images.
+
+    A writer may wear a guise in a batch: index + number x size is the image `index` of that writer in guise `number`.
+    """
 
     def __init__(self, prepared: Prepared, recipe):
         super().__init__(prepared, recipe, varied=True)
         self._composer = Composer(prepared.records, recipe.batch)
+        self._writers = len(writers_of(prepared.records))
+        self._guises = min(GUISES, 2 ** 31 // self.size - 1, EXACT // self._writers - 1)
 
     def epoch(self, epoch, seed, global_batch):
         """Indices and weights [steps, P * K]; every image weighs 1."""
         rows = self._composer.epoch(epoch, seed)
+        if self.recipe.guise.share:
+            random, writers = np.random.default_rng((seed, epoch, 13)), self.recipe.batch.writers
+            numbers = random.integers(1, self._guises + 1, (len(rows), writers))
+            numbers[random.random(numbers.shape) >= self.recipe.guise.share] = 0
+            rows = rows + self.size * np.repeat(numbers, rows.shape[1] // writers, axis=1)
         return rows, np.ones(rows.shape, np.float32)
+
+    def example(self, index, seed):
+        """The signature `index` varied by `seed`; a writer in a guise counts as another writer."""
+        if not self.recipe.guise.share:
+            return super().example(index, seed)
+        number, index = tf.cast(index // self.size, tf.int32), index % self.size
+        writer = self._writer[index]
+        image = self._image(index)
+        drawn = augment.view(image, seed, self.recipe.augment, self.recipe.network, self.recipe.guise,
+                             tf.stack([number, writer]))
+        return self._told(index, drawn) | {"writer": writer + self._writers * number}
 
 
 class Watched(Signatures):

@@ -93,7 +93,8 @@ class Task(Base):
 
     def show(self, batch):
         names = writers_of(self.prepared["train"].records)
-        writers = [names[number] for number in batch["writer"].numpy()]
+        writers = [names[number % len(names)] + (" in a guise" if number >= len(names) else "")
+                   for number in batch["writer"].numpy()]
         return {"batch": pictures.grid(batch["ink"].numpy(), writers, batch["forged"].numpy())}
 
     def evaluate(self, outputs_of, folder: Path | None):
