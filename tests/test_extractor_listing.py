@@ -129,7 +129,8 @@ def test_splits_that_cannot_be(folder, overrides, words):
 
 @pytest.mark.parametrize("overrides, words", [
     (["batch.writers=1"], "batch.writers: 1"), (["train.global_batch=7"], "2 x .2 . 1. = 6"),
-    (["batch.added=1"], "data.added_writers"), (["network.initial=nowhere"], "nowhere"), (["network.height=100"], "16")])
+    (["batch.added=1"], "data.added_writers"), (["network.initial=nowhere"], "nowhere"), (["network.height=100"], "16"),
+    (["loss.name=cosface", "guise.share=0.5"], "guise.share: 0.5")])
 def test_recipes_that_contradict_themselves(overrides, words):
     with pytest.raises(UserError, match=words):
         recipe(*overrides)
