@@ -1,9 +1,12 @@
 """Reading images: every kind a user has, every way a file can be broken."""
 import os
+import subprocess
+import sys
 import zlib
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from PIL import Image
 
 from gaudi.errors import UserError
@@ -208,3 +211,28 @@ def test_many_name_all_faults_and_count_those_beyond_five(tmp_path):
 def test_skipping_everything_is_an_error(tmp_path):
     with pytest.raises(UserError, match="10 of 10 images cannot be read"):
         read_many(folder_with_faults(tmp_path, 10), on_corrupt="skip")
+
+
+def test_opening_an_image_imports_nothing(tmp_path):
+    """Imports in a pool of threads, beside a main thread that imports, deadlocked: what images need is there before them."""
+    for suffix in ("png", "jpg", "tif", "bmp"):
+        Image.new("L", (20, 20), 255).save(tmp_path / f"a.{suffix}")
+    program = """
+import sys
+from pathlib import Path
+from models.annotations import images
+from models.annotations.pages import Page
+from models.ink.files import read_gray
+import models.ink.files
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        raise AssertionError(f"imports {name}")
+
+sys.meta_path.insert(0, Refuse())
+for file in sorted(Path(sys.argv[1]).iterdir()):
+    assert read_gray(file).shape == (20, 20)
+    images.encode(Page(file, [], None))
+"""
+    done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr

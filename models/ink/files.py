@@ -22,6 +22,10 @@ NAMED_AT_MOST = 5          # unreadable files listed by name in one message
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, OverflowError, EOFError,
                    struct.error, zlib.error, Image.DecompressionBombError)
 
+# Pillow imports its formats when it opens the first image. In a pool of threads, beside a main thread that imports as well,
+# that ended in a deadlock of Python's import locks; so they are imported here, once and in one thread.
+Image.init()
+
 
 class UnreadableImage(UserError):
     """One file is no usable image; `path` and `reason` say which and why."""
