@@ -8,12 +8,13 @@ import numpy as np
 CELL = 16   # pixels of the aligned frame
 
 
-def aligned_ink(task, prepared) -> np.ndarray:
-    """uint8 [N, height, width] (255 = ink): the prepared images in the frame the network sees."""
+def aligned_ink(task, prepared, positions=None) -> np.ndarray:
+    """uint8 [N, height, width] (255 = ink): the prepared images (at `positions`, or all) in the frame the network sees."""
     import tensorflow as tf
     from models.extractor import augment
     place = tf.function(lambda image: augment.plain(image, task.config.network))
-    return np.stack([place(tf.constant(prepared.image(position))).numpy() for position in range(len(prepared.records))])
+    return np.stack([place(tf.constant(prepared.image(position))).numpy()
+                     for position in (range(len(prepared.records)) if positions is None else positions)])
 
 
 def oriented_gradients(ink: np.ndarray) -> np.ndarray:

@@ -88,6 +88,8 @@ class Network:
     aspect: Literal["keep", "stretch"] = "keep"
     channels: list[int] = field(default_factory=lambda: [24, 32, 64, 128], metadata={"why": "light: per level, halving sides"})
     blocks: int = number(2, least=1, most=8, unit="blocks", why="light: residual blocks per level after the first")
+    gradients: bool = field(default=False, metadata={"why": "oriented gradients, projected, beside what is learned; training "
+                                                     "starts from them alone"})
     parts: int = number(24, least=1, most=256, unit="channels", why="light: of each place, before all places are joined")
     dropout: float = number(0.2, least=0, most=0.9, why="light: of the joined places; signver: before the last layer")
     average: float = number(0.995, least=0, most=0.99999, why="decay a step of the averaged weights that are judged; 0: off")

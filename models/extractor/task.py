@@ -9,9 +9,12 @@ import tensorflow as tf
 
 from gaudi.errors import UserError
 from gaudi.task import Player, Task as Base
-from models.extractor import data, losses, network, pictures, rates, ready
+from models.extractor import baselines, data, losses, network, pictures, rates, ready, splits
 from models.extractor.config import Config
 from models.extractor.listing import writers_of
+
+
+MOST_PROJECTED = 4000  # training signatures whose spread is measured
 
 
 class Task(Base):
@@ -35,6 +38,19 @@ class Task(Base):
         if config.network.average:
             self.average = network.Average(self.network, network.build(config.network), config.network.average)
             self.checkpointed["average"], self.judged = self.average, self.average.model
+
+    def start(self):
+        """Oriented gradients are projected as the spread of the real training signatures tells."""
+        settings = self.config.network
+        if not settings.gradients or settings.initial:
+            return
+        if not self.prepared:
+            self.sources()
+        train = self.prepared["train"]
+        real = [k for k, record in enumerate(train.records) if not splits.is_added(record)] or range(len(train.records))
+        chosen = np.unique(np.linspace(0, len(real) - 1, min(len(real), MOST_PROJECTED)).round().astype(int))
+        network.project(self.network, baselines.aligned_ink(self, train, [real[k] for k in chosen]))
+        self.judged.set_weights(self.network.get_weights())
 
     def sources(self):
         """train, validation; development and test in plain order, for judging; `other` is another data set."""
