@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import os
 import sys
 from pathlib import Path
@@ -46,7 +47,8 @@ def main(arguments=None) -> int:
 
 
 def complain(error, code: int) -> int:
-    """One line on stderr."""
+    """One line on stderr, and nothing of TensorFlow's behind it (on what it did not restore from a checkpoint, say)."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     print(f"gaudi: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
     return code
 
