@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from gaudi.errors import UserError
@@ -54,7 +53,6 @@ class Surveyed:
 
 def prepare(wishes: Wishes, check_only: bool = False) -> list[str]:
     """Write the data set into wishes.out (nothing with check_only); returns lines that tell what was done and found."""
-    cv2.setNumThreads(1)  # pages are looked at in parallel: threads of OpenCV's own within them would only get in the way
     out = Path(wishes.out)
     pages = read_pages(wishes)
     classes = class_order(pages, wishes.classes)
