@@ -21,27 +21,26 @@ def view(image, seed, settings, network, guise=None, person=None):
     """
     draws = tf.random.stateless_uniform([16], seed, -1.0, 1.0)
     ink = align.ink_of(image[None])
-    maps = align.frame(ink, network) @ jitter(draws[1:7], settings, network)
+    maps = align.frame(ink, network) @ jitter(draws[1:5], settings, network, draws[5:7] * settings.shift)
     thickness = draws[0] * settings.thickness
     knots = tf.random.stateless_normal([1, *KNOTS, 2], fold(seed, 1)) * (settings.bend * network.width)
     if guise is not None:
-        own = tf.random.stateless_uniform([8], person, -1.0, 1.0) * tf.cast(person[0] > 0, tf.float32)
-        maps = maps @ disguise(own, guise, network)
-        thickness = tf.clip_by_value(thickness + own[0] * guise.thickness, -2.0, 2.0)
-        strength = tf.cast(person[0] > 0, tf.float32) * guise.bend * network.width
-        knots += tf.random.stateless_normal([1, *KNOTS, 2], fold(person, 1)) * strength
+        worn, own = person[0] > 0, tf.random.stateless_uniform([6], person, -1.0, 1.0)
+        maps = maps @ tf.where(worn, disguise(own[1:], guise, network), tf.eye(3)[None])
+        thickness = tf.clip_by_value(thickness + tf.where(worn, own[0] * guise.thickness, 0.0), -2.0, 2.0)
+        bend = tf.cast(worn, tf.float32) * guise.bend * network.width
+        knots += tf.random.stateless_normal([1, *KNOTS, 2], fold(person, 1)) * bend
     drawn = thickened(align.sample(ink, maps, network.height, network.width), thickness)[0]
     drawn = patched(bent(drawn, knots), draws[7:13], settings)
     return tf.cast(tf.round(drawn * 255.0), tf.uint8)
 
 
 def disguise(draws, guise, network):
-    """float32 [1, 3, 3]: another writer's turn, slant, scale and stretch, mirrored for a share; draws [8] in -1..1, 0: none."""
-    shared = jitter(tf.concat([draws[1:5], [0.0, 0.0]], 0), guise, network, shift=0.0)
-    mirrored = (draws[5] != 0.0) & ((draws[5] + 1.0) / 2.0 < guise.mirror)
-    side = tf.where(mirrored, -1.0, 1.0)
-    far = tf.where(mirrored, network.width - 1.0, 0.0)
-    return shared @ tf.reshape(tf.stack([side, 0.0, far, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]), [1, 3, 3])
+    """float32 [1, 3, 3]: another writer's turn, slant, scale and stretch, mirrored for a share, from draws [5] in -1..1."""
+    mirrored = (draws[4] + 1.0) / 2.0 < guise.mirror
+    side, far = tf.where(mirrored, -1.0, 1.0), tf.where(mirrored, network.width - 1.0, 0.0)
+    mirror = tf.reshape(tf.stack([side, 0.0, far, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]), [1, 3, 3])
+    return jitter(draws[:4], guise, network) @ mirror
 
 
 def plain(image, network):
@@ -54,12 +53,14 @@ def fold(seed, number: int):
     return tf.random.experimental.stateless_fold_in(seed, number)
 
 
-def jitter(draws, settings, network, shift=None):
-    """float32 [1, 3, 3]: turn, slant, scale, stretch and shift about the frame's centre, from draws [6] in -1..1."""
-    shift = settings.shift if shift is None else shift
+def jitter(draws, settings, network, shift=(0.0, 0.0)):
+    """float32 [1, 3, 3]: turn, slant, scale and stretch about the frame's centre, from draws [4] in -1..1, and a shift.
+
+    shift: across and down, in shares of the frame's width and height.
+    """
     turn, slant = draws[0] * settings.turn, draws[1] * settings.slant
     scale, stretch = draws[2] * settings.scale, draws[3] * settings.stretch
-    x, y = draws[4] * shift * network.width, draws[5] * shift * network.height
+    x, y = shift[0] * network.width, shift[1] * network.height
     along, across = tf.exp(scale + stretch / 2.0), tf.exp(scale - stretch / 2.0)
     cosine, sine = tf.cos(turn), tf.sin(turn)
     a, b = cosine * along, (cosine * slant - sine) * across
