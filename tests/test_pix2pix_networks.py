@@ -1,12 +1,14 @@
 """Shapes, receptive fields, normalisation and styles of pix2pix' networks."""
 
+import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from models.pix2pix import network
 from models.pix2pix.config import Network
-from models.pix2pix.layers import Hands, InstanceNorm
+from models.pix2pix.layers import Bend, Hands, InstanceNorm, Profile, smooth, spline_weights
+from models.pix2pix.posture import Posture
 
 
 def small(name, **more):
@@ -73,12 +75,81 @@ def test_instance_norm_golden():
     np.testing.assert_allclose(layer(tf.concat([x, 100 * x], 0))[0], layer(x)[0], atol=1e-5)
 
 
+def sketch(side=64):
+    """A cross of strokes, float32 [1, side, side, 1]: -1 ink, 1 paper."""
+    picture = np.ones((1, side, side, 1), np.float32)
+    picture[:, 16:20, 8:56] = picture[:, 8:56, 30:34] = -1.0
+    return tf.constant(picture)
+
+
+def test_hand_starts_as_the_print_itself():
+    written = network.generator(small("hand"), 64, 1)(sketch())
+    assert np.abs(written - sketch()).mean() < 0.02 and (np.sign(written) == np.sign(sketch())).mean() > 0.99
+
+
+def test_hand_cannot_lose_or_invent_strokes():
+    """Whatever the weights: no ink further from the print's than bends and weight reach, and a thick stroke stays whole."""
+    model = network.generator(small("hand"), 64, 1)
+    random = np.random.default_rng(3)
+    model.set_weights([weights + random.normal(0, 0.5, weights.shape) for weights in model.get_weights()])
+    thick = np.ones((1, 64, 64, 1), np.float32)
+    thick[:, 24:40, 10:54] = -1.0
+    written = model(tf.constant(thick)).numpy()[0, :, :, 0]
+    assert np.abs(written - thick[0, :, :, 0]).max() > 1.0, "it moves"
+    reach = int(np.ceil(0.48 * (32 + 16 + 8) + 1)) + 1
+    near = tf.nn.max_pool2d(-tf.constant(thick), 2 * reach + 1, 1, "SAME").numpy()[0, :, :, 0] > 0
+    assert (written[~near] > 0).all()
+    parts, _ = cv2.connectedComponents((written < 0).astype(np.uint8))
+    assert parts == 2, "paper and one stroke"
+
+
+def test_bends_neither_tear_nor_fold():
+    """Knots moved as far as may be, at random: pixels in a row keep their order, in both directions."""
+    ramp = np.stack(np.meshgrid(np.arange(64.0), np.arange(64.0)), axis=-1).astype(np.float32)[None]
+    steps = tf.constant(np.random.default_rng(0).choice([-9.0, 9.0], (1, 8, 8, 2)).astype(np.float32))
+    bent = Bend()([ramp, steps]).numpy()[0, 8:-8, 8:-8]
+    assert np.abs(bent - ramp[0, 8:-8, 8:-8]).max() > 1.0
+    (xx, xy), (yx, yy) = (np.gradient(bent[..., axis])[::-1] for axis in (0, 1))
+    assert (xx * yy - xy * yx).min() > 0
+
+
+def test_profile_golden():
+    """An edge between pixels 3 (ink) and 4, reach 1: the mean of the edge one pixel left, there, and one pixel right."""
+    edge = np.where(np.arange(8) < 4, -1.0, 1.0).astype(np.float32)
+    rows = Profile(1)(tf.constant(np.tile(edge, (8, 1))[None, ..., None])).numpy()[0, :, :, 0]
+    np.testing.assert_allclose(rows, np.tile([-1, -1, -1, -1 / 3, 1 / 3, 1, 1, 1], (8, 1)), atol=1e-6)
+
+
+def test_splines_add_up_and_a_single_knot_is_a_cubic():
+    """One knot of 8, drawn at the knots' own places: 1/6, 2/3, 1/6."""
+    np.testing.assert_allclose(spline_weights(5, 40).sum(axis=1), 1.0, atol=1e-6)
+    knots = np.zeros((1, 8, 8, 1), np.float32)
+    knots[0, 4, :, 0] = 1.0
+    np.testing.assert_allclose(smooth(tf.constant(knots), 8)[0, 2:7, 4, 0], [0, 1 / 6, 2 / 3, 1 / 6, 0], atol=1e-6)
+
+
+def test_posture_learns_how_a_hand_stands():
+    """Hand 1 writes 6 pixels lower, hand 0 as printed: the distance falls to a tenth, and only hand 1 moves."""
+    posture, lower = Posture(2), tf.roll(sketch(), 6, axis=1)
+    optimizer = tf.keras.optimizers.legacy.Adam(1e-3)
+    printed, signed, hand = tf.concat([sketch()] * 2, 0), tf.concat([sketch(), lower], 0), tf.constant([0, 1])
+    np.testing.assert_allclose(posture([printed, hand]), printed, atol=1e-4)
+    before = float(posture.distance(printed, signed, hand)[1])
+    for _ in range(150):
+        optimizer.minimize(lambda: tf.reduce_sum(posture.distance(printed, signed, hand)), posture.trainable_variables)
+    after = posture.distance(printed, signed, hand)
+    assert float(after[1]) < 0.1 * before and float(after[0]) < 0.1 * before
+    middle = [float(tf.reduce_sum((1 - one[:, :, 0]) * tf.range(64.0)[:, None]) / tf.reduce_sum(1 - one[:, :, 0]))
+              for one in posture([printed, hand])]
+    assert middle[1] - middle[0] == pytest.approx(6.0, abs=1.0)
+
+
 def test_hands_write_differently_and_train_with_dense_gradients():
     model = network.generator(small("hand", hands=3, hand_size=4), 32, 1)
-    printed = tf.random.stateless_uniform([2, 32, 32, 1], [5, 6], -1, 1)
-    for layer in model.layers:
-        if isinstance(layer, InstanceNorm):
-            layer.style.assign(layer.style * 20)  # at the start styles hardly differ, so that learning starts alike
+    random = np.random.default_rng(4)  # at the start hands do not differ, and the print comes back as it is
+    model.set_weights([weights + random.normal(0, 0.3, weights.shape) for weights in model.get_weights()])
+    printed = sketch()[:, :32, 12:44]
+    printed = tf.concat([printed, printed], 0)
     one, other = model([printed, tf.constant([0, 0])]), model([printed, tf.constant([0, 2])])
     np.testing.assert_allclose(one[0], other[0], atol=1e-5)
     assert np.abs(one[1] - other[1]).max() > 1e-3

@@ -51,10 +51,11 @@ class Network:
     name: Literal["hand", "paper", "isola", "resnet"] = "hand"
     channels: int = number(64, least=4, most=128, why="after the first convolution of the generator")
     discriminator_channels: int = number(64, least=4, most=128, why="after the discriminator's first convolution")
+    discriminator_shrink: int = number(1, least=1, most=4, why="it sees pictures so many times smaller; not with paper's")
     blocks: int = number(4, least=1, most=12, why="hand, resnet: residual blocks at the lowest resolution")
     dropout: float = number(0.0, least=0, most=0.9, why="on the generator's way up; the paper and Isola use 0.5")
     hands: int = number(0, least=0, most=4096, why="hand: styles, one a training writer and medium; 0: one for all")
-    redraw: bool = note(True, "hand: starts as the print itself and learns what to change")
+    posture: bool = note(True, "hand, layout signatures: learns how each hand stands, to lay a plain print out as it would")
     hand_size: int = number(32, least=2, most=256, why="numbers that describe a style")
 
 
@@ -105,7 +106,7 @@ class Config(Recipe):
     model: str = "pix2pix"
     method: Literal["pix2pix", "cyclegan"] = "pix2pix"
     monitor: Literal["ink_f", "ssim", "l1", "cycle_l1"] = note(
-        "ssim", "what the best checkpoint is chosen by; ink_f is taken in by hatching where strokes are dense")
+        "ink_f", "what the best checkpoint is chosen by; ssim prefers blank paper to strokes that are a pixel off")
     data: PairData = field(default_factory=PairData)
     network: Network = field(default_factory=Network)
     loss: Loss = field(default_factory=Loss)
@@ -116,6 +117,11 @@ class Config(Recipe):
         """Number of examples of train, validation and test, from the listing alone."""
         from models.pix2pix.parts import counts  # it imports this file
         return counts(self)
+
+    @property
+    def learns_posture(self) -> bool:
+        """Whether a network lays plain prints out before the generator redraws them."""
+        return self.network.posture and self.network.name == "hand" and self.data.layout == "signatures"
 
     def check(self) -> None:
         """Contradictions between fields, each with the way out."""

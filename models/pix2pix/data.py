@@ -43,6 +43,7 @@ class PairSource(Source):
     def __init__(self, loaded: Loaded, config: Config, digest: str, *, rows=None, hands=None):
         self.loaded, self.data, self.settings = loaded, config.data, config.network
         self.training = rows is None
+        self.with_plain = not self.training or config.learns_posture
         self.rows = [(index, 0) for index in range(len(loaded))] if rows is None else rows
         self.size, self.digest = len(self.rows), digest
         with tf.device("CPU"):
@@ -50,18 +51,20 @@ class PairSource(Source):
             self._hands = tf.constant(np.array(hands if hands is not None else [-1] * len(loaded), np.int32))
 
     def example(self, index, seed):
-        """printed, signed uint8 [S, S, C]; hand int32; dice float32 [8]; else plain uint8 [S, S, C], too."""
+        """printed, signed uint8 [S, S, C]; hand int32; dice float32 [8]; plain uint8 [S, S, C], if posture is learned."""
         row = tf.gather(self._rows, index)
         which, font = row[0], row[1]
         dice = tf.random.stateless_uniform([DICE], tf.random.experimental.stateless_fold_in(seed, 0))
         if self.training:
             font = tf.cast(dice[0] * self.loaded.fonts, tf.int32)
         printed = self.decoded(self.loaded.inputs[which, font])
-        signed = self.decoded(self.loaded.targets[which])
+        pictures = {"printed": printed, "signed": self.decoded(self.loaded.targets[which])}
+        if self.with_plain:
+            pictures["plain"] = self.decoded(self.loaded.plain[which, font])
         if self.training:
-            printed, signed = varied([printed, signed], self.data, tf.random.experimental.stateless_fold_in(seed, 1))
-        made = {"printed": printed, "signed": signed, "hand": self._hand(which, dice[1]), "dice": dice}
-        return made if self.training else made | {"plain": self.decoded(self.loaded.plain[which, font])}
+            alike = varied(list(pictures.values()), self.data, tf.random.experimental.stateless_fold_in(seed, 1))
+            pictures = dict(zip(pictures, alike))
+        return pictures | {"hand": self._hand(which, dice[1]), "dice": dice}
 
     def decoded(self, file):
         """uint8 [S, S, C] of PNG bytes."""

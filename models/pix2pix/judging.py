@@ -31,7 +31,7 @@ def predicted(contest, batch, config: Config) -> dict:
     made = {"written": tf.cast(tf.clip_by_value(tf.round((written + 1.0) * TO_BYTES), 0.0, 255.0), tf.uint8)}
     if config.data.layout == "unpaired":
         return made | contest.metrics(batch)
-    aligned = contest.write(fed, hand)
+    aligned = contest.rewrite(fed, hand)
     signed = batch["signed"]
     for label, picture in (("", aligned), ("plain_", written), ("identity_", fed)):
         made |= {f"{label}l1": losses.l1(picture, signed) * TO_BYTES, f"{label}ssim": losses.ssim(picture, signed),

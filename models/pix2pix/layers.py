@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 layers = tf.keras.layers
@@ -54,12 +55,98 @@ class ReflectPad(layers.Layer):
         return tf.pad(x, [[0, 0], [self.by] * 2, [self.by] * 2, [0, 0]], mode="REFLECT")
 
 
-class Subpixel(layers.Layer):
-    """Moves 4 C channels of a position to 2 x 2 positions of C channels."""
+class Bend(layers.Layer):
+    """Moves a picture's pixels by cubic B-splines, so little that nothing tears or folds.
+
+    A two-dimensional cubic B-spline map is one to one if no knot moves by 0.48 of the knots' distance (Choi & Lee 2000,
+    Graphical Models 62, "Injectivity conditions of 2D and 3D uniform cubic B-spline functions").
+    """
+
+    MOST = 0.48  # of the knots' distance
+
+    def __init__(self, **options):
+        super().__init__(dtype="float32", **options)
+
+    def call(self, inputs):
+        """picture [N, S, S, C], steps [N, s, s, 2] of any range -> the picture, bent."""
+        picture, steps = inputs
+        side = picture.shape[1]
+        x, y = tf.meshgrid(tf.linspace(-1.0, 1.0, side), tf.linspace(-1.0, 1.0, side))
+        moved = smooth(self.MOST * 2.0 / steps.shape[1] * tf.tanh(tf.cast(steps, tf.float32)), side)
+        return resampled(tf.cast(picture, tf.float32), x + moved[..., 0], y + moved[..., 1])
+
+
+class Profile(layers.Layer):
+    """How deep in ink or paper each pixel lies: the mean of the picture with strokes 1 .. `reach` pixels thicker, as they
+    are, and thinner."""
+
+    def __init__(self, reach: int, **options):
+        super().__init__(dtype="float32", **options)
+        self.reach = reach
+
+    def call(self, picture):
+        """[N, S, S, C] in -1 (ink) .. 1 -> float32, alike: rises evenly from `reach` pixels inside to as many outside."""
+        picture = tf.cast(picture, tf.float32)
+        levels = [picture]
+        for sign in (1.0, -1.0):
+            grown = sign * picture
+            for _ in range(self.reach):
+                grown = tf.nn.max_pool2d(grown, 3, 1, "SAME")
+                levels.append(sign * grown)
+        return tf.add_n(levels) / float(len(levels))
+
+
+class Smooth(layers.Layer):
+    """A coarse map drawn large without edges of its own."""
+
+    def __init__(self, side: int, **options):
+        super().__init__(dtype="float32", **options)
+        self.side = side
 
     def call(self, x):
-        """x [N, H, W, 4C] -> [N, 2H, 2W, C]."""
-        return tf.nn.depth_to_space(x, 2)
+        """[N, s, s, C] -> float32 [N, side, side, C]."""
+        return smooth(tf.cast(x, tf.float32), self.side)
+
+
+def blurred(picture, width: float):
+    """float32 [N, S, S, C] under a Gaussian of that standard deviation in pixels."""
+    side = picture.shape[1]
+    reach = np.arange(-4 * side, 5 * side)
+    weights = np.exp(-np.square(np.arange(side)[:, None] - reach) / (2.0 * max(width, 0.1) ** 2))
+    band = np.zeros((side, side))
+    np.add.at(band.T, np.clip(reach, 0, side - 1), weights.T)
+    band = (band / band.sum(1, keepdims=True)).astype(np.float32)
+    return tf.einsum("ij,njkc,lk->nilc", band, picture, band)
+
+
+def smooth(x, side: int):
+    """float32 [N, s, s, C] as cubic B-splines, [N, side, side, C] (Unser 1999, IEEE Signal Processing Magazine 16(6))."""
+    weights = spline_weights(x.shape[1], side)
+    return tf.einsum("ij,njkc,lk->nilc", weights, x, weights)
+
+
+def spline_weights(count: int, side: int) -> np.ndarray:
+    """float32 [side, count]: how much each of `count` knots counts at each pixel; every row sums to 1."""
+    places = (np.arange(side) + 0.5) * count / side - 0.5
+    t = np.abs(places[:, None] - np.arange(-2, count + 2))
+    weights = np.where(t < 1, 2 / 3 - t ** 2 + t ** 3 / 2, np.where(t < 2, (2 - t) ** 3 / 6, 0.0))
+    inside = weights[:, 2:-2].copy()
+    inside[:, 0] += weights[:, :2].sum(1)  # beyond the edge, the last knot goes on
+    inside[:, -1] += weights[:, -2:].sum(1)
+    return inside.astype(np.float32)
+
+
+def resampled(picture, x, y):
+    """float32 [N, S, S, C] read at x and y float32 [N, S, S] in -1..1, bilinearly; outside, the edge goes on."""
+    count, side, channels = tf.shape(picture)[0], picture.shape[1], picture.shape[3]
+    columns, rows = (tf.clip_by_value((at + 1.0) * (side - 1) / 2.0, 0.0, side - 1.001) for at in (x, y))
+    left, top = tf.floor(columns), tf.floor(rows)
+    right, down = (columns - left)[..., None], (rows - top)[..., None]
+    corner = tf.cast(top, tf.int32) * side + tf.cast(left, tf.int32) + tf.range(count)[:, None, None] * side * side
+    flat = tf.reshape(picture, [-1, channels])
+    upper = tf.gather(flat, corner) * (1.0 - right) + tf.gather(flat, corner + 1) * right
+    lower = tf.gather(flat, corner + side) * (1.0 - right) + tf.gather(flat, corner + side + 1) * right
+    return upper * (1.0 - down) + lower * down
 
 
 class Hands(layers.Layer):

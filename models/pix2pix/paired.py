@@ -7,6 +7,7 @@ import tensorflow as tf
 from models.pix2pix import losses, network
 from models.pix2pix.config import Config
 from models.pix2pix.health import Health, handicapped
+from models.pix2pix.posture import Posture
 
 
 class PairedContest:
@@ -17,25 +18,44 @@ class PairedContest:
         data, settings = config.data, config.network
         self.generator = network.generator(settings, data.size, data.channels)
         self.alone = config.loss.adversarial == "none"
+        self.posture = Posture(settings.hands, name="posture") if config.learns_posture else None
+        if self.posture:
+            self.posture([tf.zeros([1, data.size, data.size, data.channels]), tf.zeros([1], tf.int32)])
         self.discriminator = None if self.alone else network.discriminator(settings, data.size, 2 * data.channels)
 
     def networks(self) -> dict:
         """By name, for checkpoints."""
-        return {"generator": self.generator} | ({} if self.alone else {"discriminator": self.discriminator})
+        all_of_them = {"generator": self.generator, "posture": self.posture, "discriminator": self.discriminator}
+        return {name: one for name, one in all_of_them.items() if one is not None}
 
     def variables(self) -> dict[str, list]:
-        """What each player moves."""
-        return {name: one.trainable_variables for name, one in self.networks().items()}
+        """What each player moves; a hand's posture is the generator's."""
+        moved = {name: list(one.trainable_variables) for name, one in self.networks().items()}
+        moved["generator"] += moved.pop("posture", [])
+        return moved
 
-    def write(self, printed, hand, training=False):
-        """The generator's picture, float32 [N, S, S, C] in -1..1."""
+    def write(self, printed, hand):
+        """The signature for a plain print, float32 [N, S, S, C] in -1..1."""
+        return self.redraw(self.posture([printed, hand]) if self.posture else printed, hand)
+
+    def redraw(self, printed, hand, training=False):
+        """The generator's picture of a print that stands as it should."""
         return self.generator([printed, hand] if self.config.network.hands else printed, training=training)
+
+    def rewrite(self, printed, hand):
+        """The signature for a print as the recipe feeds it: laid out on its handwriting, or plain."""
+        return self.redraw(printed, hand) if self.config.data.align else self.write(printed, hand)
 
     def losses(self, batch, gather):
         """({player: scalar}, logs) of one batch of float pictures."""
         printed, signed, weight, settings = batch["printed"], batch["signed"], batch["weight"], self.config.loss
-        written = self.write(printed, batch.get("hand"), training=True)
-        parts = {"l1": settings.l1 * losses.l1(written, signed)}
+        hand, parts = batch.get("hand"), {}
+        if self.posture:
+            parts["posture"] = self.posture.distance(batch["plain"], signed, hand)
+            if not self.config.data.align:
+                printed = tf.stop_gradient(self.posture([printed, hand]))
+        written = self.redraw(printed, hand, training=True)
+        parts["l1"] = settings.l1 * losses.l1(written, signed)
         if settings.coarse:
             parts["coarse"] = settings.coarse * losses.coarse(written, signed)
         if self.alone:
@@ -68,7 +88,7 @@ class PairedContest:
 
     def metrics(self, batch):
         """Per example: how near the generated picture is to the real one."""
-        written = self.write(batch["printed"], batch.get("hand"))
+        written = self.rewrite(batch["printed"], batch.get("hand"))
         return compared(written, batch["signed"])
 
 

@@ -8,12 +8,15 @@ import tensorflow as tf
 from gaudi.task import Serving
 
 
+USED = ("posture", "generator", "to_b")  # of a contest's networks; the others are for training
+
+
 class Signer(tf.Module):
     """Callable with printed float32 [N, S, S, C] in -1 (ink) .. 1 (paper); the same shape and range out."""
 
-    def __init__(self, write, generator, hands: int, shape):
+    def __init__(self, write, networks: dict, hands: int, shape):
         super().__init__()
-        self.generator, self._write = generator, write
+        self.networks, self._write = networks, write
         picture, bytes_ = (tf.TensorSpec([None, *shape], kind, "printed") for kind in (tf.float32, tf.uint8))
         hand = tf.TensorSpec([None], tf.int32, "hand")
         self.__call__ = tf.function(self._sign, input_signature=[picture])
@@ -36,7 +39,8 @@ def serving(task) -> Serving:
     """serving_default (float), uint8, and hand where the network has learned several."""
     data, hands = task.config.data, task.config.network.hands
     shape = (data.size, data.size, data.channels)
-    signer = Signer(task.contest.write, task.contest.generator, hands, shape)
+    used = {name: one for name, one in task.contest.networks().items() if name in USED}
+    signer = Signer(task.contest.write, used, hands, shape)
     signatures = {"serving_default": signer.__call__, "uint8": signer.from_bytes}
     if hands:
         signatures["hand"] = signer.in_hand

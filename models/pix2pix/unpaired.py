@@ -42,6 +42,10 @@ class UnpairedContest:
         """A -> B, float32 [N, S, S, C] in -1..1."""
         return self.to_b(printed, training=training)
 
+    def rewrite(self, printed, hand=None):
+        """As `write`: prints are never laid out here."""
+        return self.write(printed, hand)
+
     def losses(self, batch, gather):
         """({player: scalar}, logs); Eq. (3) in Zhu et al. 2017 with the identity loss of section 5.2."""
         a, b, weight, settings = batch["printed"], batch["signed"], batch["weight"], self.config.loss
