@@ -8,15 +8,6 @@ import numpy as np
 CELL = 16   # pixels of the aligned frame
 
 
-def aligned_ink(task, prepared, positions=None) -> np.ndarray:
-    """uint8 [N, height, width] (255 = ink): the prepared images (at `positions`, or all) in the frame the network sees."""
-    import tensorflow as tf
-    from models.extractor import augment
-    place = tf.function(lambda image: augment.plain(image, task.config.network))
-    return np.stack([place(tf.constant(prepared.image(position))).numpy()
-                     for position in (range(len(prepared.records)) if positions is None else positions)])
-
-
 def oriented_gradients(ink: np.ndarray) -> np.ndarray:
     """float32 [N, D]: histograms of gradient orientation (Dalal & Triggs 2005, CVPR), 16-pixel cells, 2 x 2 blocks."""
     height, width = (side // CELL * CELL for side in ink.shape[1:])

@@ -91,3 +91,12 @@ def sources(ready: dict[str, Prepared], recipe) -> dict[str, Signatures]:
     return {"train": Composed(ready["train"], recipe), "validation": Watched(ready["validation"], recipe),
             "development": Signatures(ready["validation"], recipe), "test": Signatures(ready["test"], recipe),
             "known": Signatures(ready["known"], recipe)}
+
+
+def aligned_ink(prepared: Prepared, recipe, positions=None) -> np.ndarray:
+    """uint8 [N, height, width] (255 = ink): the prepared images (at `positions`, or all) in the frame the network sees."""
+    source = Signatures(prepared, recipe)
+    chosen = np.arange(source.size) if positions is None else np.asarray(positions)
+    drawn = tf.data.Dataset.from_tensor_slices(chosen).map(
+        lambda index: source.example(index, None)["ink"], tf.data.AUTOTUNE)
+    return np.stack(list(drawn.as_numpy_iterator()))

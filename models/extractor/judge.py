@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from models.extractor import baselines, plots
+from models.extractor.data import aligned_ink
 from models.extractor.listing import Record, writers_of
 from models.verification import pairs as trials, rates
 from models.verification.spread import bootstrap_eer
@@ -150,7 +151,7 @@ def calibration(records, embeddings) -> dict:
 
 def judged_baselines(task, records, settings) -> dict:
     """The same test by descriptors that learn nothing, and by the network before training."""
-    ink = baselines.aligned_ink(task, task.prepared["test"])
+    ink = aligned_ink(task.prepared["test"], task.config)
     found = {}
     for name, describe in baselines.DESCRIPTORS.items():
         found[name] = verdict(all_pairs(records, trials.cosine_distances(describe(ink))), None, settings)

@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.extractor import baselines, pictures
+from models.extractor import pictures
+from models.extractor.data import aligned_ink
 from models.verification import pairs as trials, rates
 
 COLOURS = {"genuine": "#2a6e3c", "skilled": "#be3228", "random": "#3c50aa", "same_text": "#aa7a1e"}
@@ -19,7 +20,7 @@ def draw(folder: Path, task, test: dict, records, embeddings) -> None:
     det(folder / "det.png", test)
     histogram(folder / "distances.png", test[min(test)])
     embedding_map(folder / "map.png", records, embeddings)
-    ink = baselines.aligned_ink(task, task.prepared["test"])
+    ink = aligned_ink(task.prepared["test"], task.config)
     for name, picture in hardest(records, embeddings, ink).items():
         cv2.imwrite(str(folder / f"{name}.png"), picture[..., ::-1])
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from gaudi.errors import UserError
 from gaudi.task import Player, Task as Base
-from models.extractor import baselines, data, losses, network, pictures, rates, ready, splits
+from models.extractor import data, losses, network, pictures, rates, ready, splits
 from models.extractor.config import Config
 from models.extractor.listing import writers_of
 
@@ -49,7 +49,7 @@ class Task(Base):
         train = self.prepared["train"]
         real = [k for k, record in enumerate(train.records) if not splits.is_added(record)] or range(len(train.records))
         chosen = np.unique(np.linspace(0, len(real) - 1, min(len(real), MOST_PROJECTED)).round().astype(int))
-        network.project(self.network, baselines.aligned_ink(self, train, [real[k] for k in chosen]))
+        network.project(self.network, data.aligned_ink(train, self.config, [real[k] for k in chosen]))
         self.judged.set_weights(self.network.get_weights())
 
     def sources(self):
