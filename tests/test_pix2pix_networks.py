@@ -144,6 +144,19 @@ def test_posture_learns_how_a_hand_stands():
     assert middle[1] - middle[0] == pytest.approx(6.0, abs=1.0)
 
 
+def test_a_posture_cuts_off_no_ink():
+    """A hand that would write far to the right and twice as wide: all of the stroke stays, within the frame."""
+    posture, stroke = Posture(1), np.ones((1, 64, 64, 1), np.float32)
+    stroke[0, 30:34, 12:52] = -1.0
+    posture([tf.constant(stroke), tf.constant([0])])
+    posture.own.assign([[-0.05, -0.05, 0, 0, 0, 0, 0, 0, 0, 0]])  # x comes from x / 2 - 0.5
+    ink = posture([tf.constant(stroke), tf.constant([0])]).numpy()[0, :, :, 0] < 0
+    columns = np.flatnonzero(ink.any(0))
+    assert 1 <= columns[0] <= 4 and 59 <= columns[-1] <= 62
+    posture.own.assign(tf.zeros([1, 10]))
+    np.testing.assert_allclose(posture([tf.constant(stroke), tf.constant([0])]), stroke, atol=1e-4)
+
+
 def test_hands_write_differently_and_train_with_dense_gradients():
     model = network.generator(small("hand", hands=3, hand_size=4), 32, 1)
     random = np.random.default_rng(4)  # at the start hands do not differ, and the print comes back as it is

@@ -12,6 +12,8 @@ from models.pix2pix.layers import KEPT, blurred, resampled
 NUMBERS = 10     # a posture: per axis a shift, x, y, x y and x^2, in a frame from -1 to 1
 MOMENTS = 3      # of a print: log of the spreads along and across, share of ink
 PACE = 10.0      # a posture moves this much faster than the optimiser's learning rate; a hand comes up rarely
+ROOM = 0.96      # of half a side: ink stays within
+AROUND = 2.5     # of half a side: so far ink is looked for
 SEEN = 64        # pixels of the side at which postures are compared
 BLURS = (2, 4)   # of these: standard deviations; wide enough that strokes feel each other
 
@@ -31,25 +33,47 @@ class Posture(tf.keras.layers.Layer):
         self.by_print = self.add_weight("by_print", [MOMENTS + 1, NUMBERS], initializer="zeros", **KEPT)
 
     def call(self, inputs):
-        """printed [N, S, S, C] in -1..1 and hand int32 [N] -> the print in the hands' postures, alike."""
+        """printed [N, S, S, C] in -1..1 and hand int32 [N] -> the print in the hands' postures, alike, within the frame."""
         printed, hand = inputs
-        return resampled(tf.cast(printed, tf.float32), *self.places(printed, hand, printed.shape[1]))
+        numbers = self.numbers(printed, hand)
+        shift, scale = fitting(shrunk(printed), numbers)
+        x, y = tf.meshgrid(*[tf.linspace(-1.0, 1.0, printed.shape[1])] * 2)
+        x, y = (shift[:, axis, None, None] + scale[:, None, None] * at for axis, at in ((0, x), (1, y)))
+        return resampled(tf.cast(printed, tf.float32), *moved(numbers, x, y))
 
-    def places(self, printed, hand, side: int):
-        """Where each pixel of [N, side, side] comes from: x and y float32 in -1..1."""
+    def numbers(self, printed, hand):
+        """float32 [N, 2, NUMBERS / 2]: the postures of these hands for these prints."""
         moments = tf.concat([spread(printed), tf.ones([tf.shape(printed)[0], 1])], axis=1)
         own = tf.matmul(tf.one_hot(hand % self.hands, self.hands), self.own)
-        numbers = PACE * (own + tf.matmul(moments, self.by_print))
-        x, y = tf.meshgrid(tf.linspace(-1.0, 1.0, side), tf.linspace(-1.0, 1.0, side))
-        basis = tf.reshape(tf.stack([tf.ones_like(x), x, y, x * y, x * x]), [NUMBERS // 2, -1])
-        moved = tf.reshape(tf.matmul(tf.reshape(numbers, [-1, NUMBERS // 2]), basis), [-1, 2, side, side])
-        return x + moved[:, 0], y + moved[:, 1]
+        return tf.reshape(PACE * (own + tf.matmul(moments, self.by_print)), [-1, 2, NUMBERS // 2])
 
     def distance(self, printed, signed, hand):
         """float32 [N]: how far the blurred print in its posture is from the blurred signature; what postures learn by."""
         small, target = shrunk(printed), shrunk(signed)
-        stood = resampled(small, *self.places(printed, hand, small.shape[1]))
+        x, y = tf.meshgrid(*[tf.linspace(-1.0, 1.0, small.shape[1])] * 2)
+        stood = resampled(small, *moved(self.numbers(printed, hand), x[None], y[None]))
         return tf.add_n([tf.reduce_mean(tf.square(blurred(stood - target, width)), axis=(1, 2, 3)) for width in BLURS])
+
+
+def moved(numbers, x, y):
+    """Where the pixels at x and y [N or 1, s, s] of a posture [N, 2, NUMBERS / 2] come from: x and y float32 [N, s, s]."""
+    basis = tf.stack([tf.ones_like(x), x, y, x * y, x * x], axis=1)
+    across, down = (tf.reduce_sum(numbers[:, axis, :, None, None] * basis, axis=1) for axis in (0, 1))
+    return x + across, y + down
+
+
+def fitting(small, numbers):
+    """Shift float32 [N, 2] and scale [N] of a frame in which the posture cuts off no ink: 0 and 1 where there is room."""
+    side = small.shape[1]
+    places = tf.linspace(-AROUND, AROUND, round(AROUND * side))
+    x, y = tf.meshgrid(places, places)
+    ink = tf.reduce_min(resampled(small, *moved(numbers, x[None], y[None])), axis=3) < 0.5
+    low, high = (tf.stack([reduce(tf.where(tf.reduce_any(ink, axis=axis), places, blank), axis=1) for axis in (1, 2)], 1)
+                 for reduce, blank in ((tf.reduce_min, 1.0), (tf.reduce_max, -1.0)))
+    scale = tf.maximum(1.0, tf.reduce_max(high - low, axis=1) / (2.0 * ROOM))
+    reach = ROOM * scale[:, None]
+    shift = tf.minimum(tf.maximum(0.0, high - reach), low + reach)
+    return tf.stop_gradient(shift), tf.stop_gradient(scale)
 
 
 def spread(printed):
