@@ -8,6 +8,7 @@ import tensorflow as tf
 from models.extractor import align, augment, network, rates
 from models.extractor.config import Augment, Guise, Network
 from models.ink.prepare import fit_to_canvas
+from models.sampling import bilinear
 from models.signatures.writer import SignatureWriter
 
 SETTINGS = Network(height=48, width=96)
@@ -92,11 +93,14 @@ def test_thickness_moves_ink_both_ways():
 
 
 def test_bending_samples_between_pixels():
-    """A ramp read half a pixel to the right is half a step brighter."""
-    ramp = tf.constant(np.tile(np.arange(8, dtype=np.float32), (4, 1)))
+    """A ramp read half a pixel to the right is half a step brighter, in each picture of a batch and each channel."""
+    ramp = np.tile(np.arange(8, dtype=np.float32), (4, 1))
+    pictures = tf.constant(np.stack([np.stack([ramp, 2 * ramp], -1), np.stack([ramp + 50, ramp - 50], -1)]))
     rows, columns = np.meshgrid(np.arange(3.0), np.arange(6.0) + .5, indexing="ij")
-    read = augment.bilinear(ramp, tf.constant(rows, tf.float32), tf.constant(columns, tf.float32))
-    np.testing.assert_allclose(read, np.tile(np.arange(6) + .5, (3, 1)), rtol=1e-5)
+    both = [tf.constant(np.stack([places] * 2), tf.float32) for places in (rows, columns)]
+    read, right = bilinear(pictures, *both), np.tile(np.arange(6) + .5, (3, 1))
+    for got, wanted in zip(np.moveaxis(read.numpy(), -1, 1).reshape(4, 3, 6), (right, 2 * right, right + 50, right - 50)):
+        np.testing.assert_allclose(got, wanted, rtol=1e-5)
 
 
 def test_no_layer_sees_the_rest_of_the_batch():

@@ -87,7 +87,7 @@ def test_hand_starts_as_the_print_itself():
     assert np.abs(written - sketch()).mean() < 0.02 and (np.sign(written) == np.sign(sketch())).mean() > 0.99
 
 
-def test_hand_cannot_lose_or_invent_strokes():
+def test_hand_neither_tears_a_thick_stroke_nor_draws_where_none_is():
     """Whatever the weights: no ink further from the print's than bends and weight reach, and a thick stroke stays whole."""
     model = network.generator(small("hand"), 64, 1)
     random = np.random.default_rng(3)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from models.extractor import align
+from models.sampling import bilinear
 
 KNOTS = (4, 7)  # of the elastic grid, rows and columns
 
@@ -86,20 +87,7 @@ def bent(drawn, knots):
     field = tf.image.resize(knots, [height, width], "bicubic")[0]
     rows = tf.cast(tf.range(height), tf.float32)[:, None] + field[..., 0]
     columns = tf.cast(tf.range(width), tf.float32)[None] + field[..., 1]
-    return bilinear(drawn, rows, columns)
-
-
-def bilinear(drawn, rows, columns):
-    """[h, w] of drawn [h, w] at float rows and columns [h, w]; what lies outside repeats the edge."""
-    height, width = drawn.shape
-    rows, columns = tf.clip_by_value(rows, 0.0, height - 1.001), tf.clip_by_value(columns, 0.0, width - 1.001)
-    top, left = tf.floor(rows), tf.floor(columns)
-    down, right = rows - top, columns - left
-    corner = tf.cast(top, tf.int32) * width + tf.cast(left, tf.int32)
-    flat = tf.reshape(drawn, [-1])
-    upper = tf.gather(flat, corner) * (1.0 - right) + tf.gather(flat, corner + 1) * right
-    lower = tf.gather(flat, corner + width) * (1.0 - right) + tf.gather(flat, corner + width + 1) * right
-    return upper * (1.0 - down) + lower * down
+    return bilinear(drawn[None, ..., None], rows[None], columns[None])[0, ..., 0]
 
 
 def patched(drawn, draws, settings):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from models.sampling import bilinear
+
 layers = tf.keras.layers
 EPSILON = 1e-5
 KEPT = {"dtype": tf.float32, "experimental_autocast": False}  # stays float32 under mixed precision
@@ -137,16 +139,9 @@ def spline_weights(count: int, side: int) -> np.ndarray:
 
 
 def resampled(picture, x, y):
-    """float32 [N, S, S, C] read at x and y float32 [N, S, S] in -1..1, bilinearly; outside, the edge goes on."""
-    count, side, channels = tf.shape(picture)[0], picture.shape[1], picture.shape[3]
-    columns, rows = (tf.clip_by_value((at + 1.0) * (side - 1) / 2.0, 0.0, side - 1.001) for at in (x, y))
-    left, top = tf.floor(columns), tf.floor(rows)
-    right, down = (columns - left)[..., None], (rows - top)[..., None]
-    corner = tf.cast(top, tf.int32) * side + tf.cast(left, tf.int32) + tf.range(count)[:, None, None] * side * side
-    flat = tf.reshape(picture, [-1, channels])
-    upper = tf.gather(flat, corner) * (1.0 - right) + tf.gather(flat, corner + 1) * right
-    lower = tf.gather(flat, corner + side) * (1.0 - right) + tf.gather(flat, corner + side + 1) * right
-    return upper * (1.0 - down) + lower * down
+    """float32 [N, S, S, C] read at x and y float32 [N, s, s], where -1..1 is the frame; outside, the edge goes on."""
+    columns, rows = ((at + 1.0) * (picture.shape[1] - 1) / 2.0 for at in (x, y))
+    return bilinear(picture, rows, columns)
 
 
 class Hands(layers.Layer):

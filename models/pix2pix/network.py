@@ -130,9 +130,10 @@ def bounded(x, most):
 def hand_generator(settings, size, channels, name):
     """Bends the print's strokes and makes them thicker or thinner, in a writer's style.
 
-    A network that draws each pixel frays strokes where signatures of one name do not match to the pixel. Here a line
-    stays a line and a name can be read: no bend tears or folds the picture, and ink comes from ink. Every instance
-    normalisation is steered by the style of a hand, so that one network writes in many. Starts as the print itself.
+    A network that draws each pixel frays strokes where signatures of one name do not match to the pixel. Here no bend
+    tears or folds the picture, and no ink appears away from strokes; but a thin stroke can fade, and close ones can
+    meet. Every instance normalisation is steered by the style of a hand, so that one network writes in many. Starts as
+    the print itself.
     """
     printed = layers.Input([size, size, channels], name="printed")
     hand = layers.Input([], dtype="int32", name="hand") if settings.hands else None

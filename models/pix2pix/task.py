@@ -61,9 +61,9 @@ class Task(task.Task):
     def pictures(self, batch) -> dict[str, np.ndarray]:
         """Input, generated and real picture of a few examples, one row each."""
         few = {name: value[:SHOWN] for name, value in batch.items()}
-        plain = few.get("plain", few["printed"])
-        written = to_bytes(self.contest.write(as_float({"plain": plain})["plain"], few.get("hand")))
-        return {"input-generated-real": grid([plain.numpy(), written.numpy(), few["signed"].numpy()])}
+        shown = "plain" if "plain" in few else "printed"
+        written = to_bytes(self.contest.write(as_float(few)[shown], few.get("hand")))
+        return {"input-generated-real": grid([few[shown].numpy(), written.numpy(), few["signed"].numpy()])}
 
     def show(self, batch) -> dict[str, np.ndarray]:
         """Input and target of a batch, one row each."""
