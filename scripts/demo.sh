@@ -66,9 +66,8 @@ demo_retinanet() {
 }
 
 demo_extractor() {
-    make_export extractor configs/extractor.yaml data.synthetic_writers=40 data.synthetic_each=8 data.added_writers=0 \
-        data.cache= batch.writers=8 batch.added=0 train.global_batch=64 train.epochs=6 train.evaluate_epochs=6 \
-        train.checkpoint_epochs=6
+    make_export extractor configs/extractor.yaml data.synthetic_writers=40 data.synthetic_each=8 data.cache= \
+        batch.writers=8 train.global_batch=64 data.validation_writers=5
     say "compare signatures with the export, in a process that has TensorFlow but not this package"
     questions
     ask runs/demo-extractor/export/1 runs/demo-questions/signatures/*/*.png

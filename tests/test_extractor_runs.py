@@ -28,14 +28,14 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def one_rank(folder, tmp_path_factory):
     run = tmp_path_factory.mktemp("one") / "run"
-    must("train", "extractor", "--tiny", "--run", run, f"data.root={folder}", *EXACT)
+    must("train", "extractor_light", "--tiny", "--run", run, f"data.root={folder}", *EXACT)
     must("evaluate", run)
     return run
 
 
 def test_two_ranks_train_what_one_trains(folder, one_rank, tmp_path):
     """Every loss and every weight agree: the negatives of both ranks count, and no factor of the ranks is lost."""
-    done = must("train", "extractor", "--tiny", "--ranks", 2, "--run", tmp_path / "run", f"data.root={folder}", *EXACT)
+    done = must("train", "extractor_light", "--tiny", "--ranks", 2, "--run", tmp_path / "run", f"data.root={folder}", *EXACT)
     assert done.out.count("leak probe on files") == 1, "what every rank finds out is said once"
     one, two = log_of(one_rank), log_of(tmp_path / "run")
     for name in ("loss", "cosine_genuine", "cosine_skilled", "cosine_random"):
@@ -45,6 +45,18 @@ def test_two_ranks_train_what_one_trains(folder, one_rank, tmp_path):
     for name, value in weights_of(tmp_path / "run").items():
         if "network" in name and "OPTIMIZER_SLOT" not in name:
             np.testing.assert_allclose(value, weights[name], atol=2e-4, err_msg=name)
+
+
+def test_two_ranks_settle_what_one_settles(folder, tmp_path):
+    """Words, means and projection are found by one rank and given to all; what a checkpoint holds is the same."""
+    held = []
+    for ranks in (1, 2):
+        run = tmp_path / f"ranks{ranks}"
+        must("train", "extractor", "--tiny", "--ranks", ranks, "--run", run, f"data.root={folder}", *EXACT, "train.epochs=1")
+        held.append({name: value for name, value in weights_of(run).items() if "OPTIMIZER_SLOT" not in name})
+    assert held[0].keys() == held[1].keys() and sum(value.size > 32 for value in held[0].values()) >= 5
+    for name, value in held[0].items():
+        np.testing.assert_allclose(held[1][name], value, atol=2e-5, err_msg=name)
 
 
 def test_metrics_hold_what_a_verifier_is_judged_by(one_rank):
@@ -84,14 +96,14 @@ def test_scans_that_leak_end_with_exit_2(tmp_path):
     root = signed_folder(tmp_path / "leaky", writers=8, genuine=12, forged=12, height=110)
     for path in root.glob("*/forged/*.png"):
         cv2.imwrite(str(path), cv2.erode(cv2.imread(str(path), 0), np.ones((3, 3), np.uint8)))
-    line = refused("data", "check", "extractor", "--tiny", f"data.root={root}")
+    line = refused("data", "check", "extractor_light", "--tiny", f"data.root={root}")
     assert "leak" in line and "share of ink" in line
-    must("data", "check", "extractor", "--tiny", f"data.root={root}", "data.leak_limit=1")
+    must("data", "check", "extractor_light", "--tiny", f"data.root={root}", "data.leak_limit=1")
 
 
 def test_margin_softmax_wants_a_class_for_every_writer(folder, tmp_path):
-    line = refused("train", "extractor", "--tiny", "--run", tmp_path / "run", f"data.root={folder}", "loss.name=cosface",
+    line = refused("train", "extractor_light", "--tiny", "--run", tmp_path / "run", f"data.root={folder}", "loss.name=cosface",
                    "loss.classes=3", "guise.share=0")
     assert "loss.classes: 3 is less than the 7 writers" in line
-    must("train", "extractor", "--tiny", "--run", tmp_path / "fits", f"data.root={folder}", "loss.name=arcface",
+    must("train", "extractor_light", "--tiny", "--run", tmp_path / "fits", f"data.root={folder}", "loss.name=arcface",
          "train.epochs=1", "guise.share=0")

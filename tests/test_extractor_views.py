@@ -145,34 +145,3 @@ def test_a_mirroring_guise():
     plain, mirrored = (guised((5, 3), mirror=share, **NO_GUISE) for share in (0.0, 1.0))
     np.testing.assert_allclose(mirrored[:, ::-1], plain, atol=0.02)
 
-
-def test_strokes_are_told_by_direction_and_place():
-    """A bar turned is another description, a bar moved by a few pixels nearly the same, a bar moved far another."""
-    describe = network.OrientedGradients(dtype="float32")
-
-    def bar(slope, shift=0):
-        picture = np.zeros((96, 192), np.uint8)
-        cv2.line(picture, (80 + shift, 48 - 20 * slope), (110 + shift, 48 + 20 * slope), 255, 3)
-        return picture
-
-    rows = describe(tf.constant(np.stack([bar(1), bar(-1), bar(1, 3), bar(1, 60), np.zeros((96, 192), np.uint8)]), tf.float32) / 255.0).numpy()
-    assert rows.shape == (5, 12 * 24 * 16) and np.isfinite(rows).all()
-    likeness = rows @ rows[0]
-    assert likeness[0] == pytest.approx(1, abs=1e-5) and likeness[2] > 0.98
-    assert likeness[1] < 0.9 * likeness[2] and likeness[3] < 0.7 * likeness[2]
-
-
-def test_a_projection_keeps_the_spread_and_evens_it():
-    """With as many directions as signatures have: without whitening cosines are those of the centred description."""
-    settings = Network(height=32, width=64, channels=[8, 16], blocks=1, parts=8, embedding=32, gradients=True)
-    model = network.build(settings)
-    ink = np.stack([aligned(signature(seed), settings) for seed in range(12)]) * 255
-    rows = model.get_layer("gradients")(tf.constant(ink, tf.float32) / 255.0).numpy()
-    rows -= rows.mean(0)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    network.project(model, ink, whitening=0.0)
-    plain = model(tf.constant(ink, tf.float32) / 255.0).numpy()
-    np.testing.assert_allclose(plain @ plain.T, rows @ rows.T, atol=2e-3)  # what is learned starts at nothing
-    network.project(model, ink, whitening=1.0)
-    even = model(tf.constant(ink, tf.float32) / 255.0).numpy()
-    np.testing.assert_allclose(even @ even.T, np.full((12, 12), -1 / 11) + np.eye(12) * 12 / 11, atol=2e-2)

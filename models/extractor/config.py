@@ -77,9 +77,13 @@ class Guise:
 
 @dataclass
 class Network:
-    """`light`: small residual network on aligned ink. `signver`: the reference, a small ResNet50 with skips, ~9 M."""
+    """Which network, of aligned ink.
 
-    name: Literal["light", "signver"] = "light"
+    strokes: fixed descriptions of strokes and one projection; light: a small residual network; signver: the reference, a
+    small ResNet50 with skips, about 9 M parameters.
+    """
+
+    name: Literal["strokes", "light", "signver"] = "light"
     embedding: int = number(256, least=8, most=2048, unit="features", why="signver's matcher stores 256")
     height: int = number(96, least=32, most=256, unit="pixels", why="of the aligned signature")
     width: int = number(192, least=32, most=512, unit="pixels", why="of the aligned signature")
@@ -88,12 +92,18 @@ class Network:
     aspect: Literal["keep", "stretch"] = "keep"
     channels: list[int] = field(default_factory=lambda: [24, 32, 64, 128], metadata={"why": "light: per level, halving sides"})
     blocks: int = number(2, least=1, most=8, unit="blocks", why="light: residual blocks per level after the first")
-    gradients: bool = field(default=False, metadata={"why": "oriented gradients, projected, beside what is learned; training "
-                                                     "starts from them alone"})
+    strokes: bool = field(default=False, metadata={"why": "light, signver: what strokes.py knows of strokes, projected, beside "
+                                                   "what is learned; training starts from it alone"})
+    depths: list[int] = field(default_factory=lambda: [3, 4, 6, 3], metadata={"why": "signver: blocks per level, ResNet-50's"})
     parts: int = number(24, least=1, most=256, unit="channels", why="light: of each place, before all places are joined")
     dropout: float = number(0.2, least=0, most=0.9, why="light: of the joined places; signver: before the last layer")
     average: float = number(0.995, least=0, most=0.99999, why="decay a step of the averaged weights that are judged; 0: off")
     initial: str = field(default="", metadata={"why": "run folder whose network this one starts from (pretraining)"})
+
+    @property
+    def describes_strokes(self) -> bool:
+        """Whether words and a projection are settled before training starts."""
+        return self.strokes or self.name == "strokes"
 
 
 @dataclass
@@ -157,7 +167,7 @@ class Config(Recipe):
                             f"data.added_writers ({self.data.added_writers}) must be above 0 for it")
         if self.data.fold >= self.data.folds:
             raise UserError(f"data.fold: {self.data.fold} must be below data.folds ({self.data.folds}); -1 is no fold")
-        if network.name == "light" and (network.height % 16 or network.width % 16):
+        if (network.name == "light" or network.describes_strokes) and (network.height % 16 or network.width % 16):
             raise UserError(f"network: height {network.height} and width {network.width} must be multiples of 16")
         if self.loss.name in ("cosface", "arcface") and self.loss.margin >= 1:
             raise UserError(f"loss.margin: {self.loss.margin} must be below 1 for {self.loss.name}")

@@ -1,11 +1,11 @@
-"""The two embedding networks, both on aligned ink and both without batch statistics: the light one and signver's size."""
+"""The embedding networks, all on aligned ink and without batch statistics: described strokes, a light one, signver's size."""
 
 from __future__ import annotations
 
-import numpy as np
 import tensorflow as tf
 from tensorflow.keras import layers
 
+from models.extractor import strokes
 from models.extractor.config import Network
 
 GROUPS = 8  # channels share normalisation in this many groups; batch statistics would let examples see each other
@@ -17,14 +17,23 @@ def build(settings: Network) -> tf.keras.Model:
     No layer looks at other examples of the batch: at 8 writers a batch, its statistics would tell who is in it.
     """
     ink = tf.keras.Input((settings.height, settings.width), name="ink")
-    x = layers.Reshape((settings.height, settings.width, 1))(ink)
-    learned = _light(x, settings) if settings.name == "light" else _resnet(x, settings)
-    start = "zeros" if settings.gradients else "glorot_uniform"
-    x = layers.Dense(settings.embedding, use_bias=False, kernel_initializer=start, dtype="float32", name="embedding")(learned)
-    if settings.gradients:
-        x = layers.Add(dtype="float32")([x, layers.Dense(settings.embedding, dtype="float32", name="projection")(
-            OrientedGradients(name="gradients", dtype="float32")(ink))])
+    parts = []
+    if settings.name != "strokes":
+        parts.append(_learned(ink, settings))
+    if settings.describes_strokes:
+        # beside a network that learns, the projection stays: moving both, it was fitted to the training writers at once
+        project = layers.Dense(settings.embedding, dtype="float32", name="projection", trainable=not parts)
+        parts.append(project(strokes.description(ink)))
+    x = layers.Add(dtype="float32")(parts) if len(parts) > 1 else parts[0]
     return tf.keras.Model(ink, layers.UnitNormalization(dtype="float32")(x), name=f"extractor_{settings.name}")
+
+
+def _learned(ink, settings):
+    """float32 [B, embedding] of convolutions; zeros at first, where training starts from strokes alone."""
+    x = layers.Reshape((settings.height, settings.width, 1))(ink)
+    x = _light(x, settings) if settings.name == "light" else _resnet(x, settings)
+    start = "zeros" if settings.strokes else "glorot_uniform"
+    return layers.Dense(settings.embedding, use_bias=False, kernel_initializer=start, dtype="float32", name="embedding")(x)
 
 
 def _light(x, settings):
@@ -53,80 +62,14 @@ def _conv(channels, side, **options):
     return layers.Conv2D(channels, side, padding="same", kernel_initializer="he_normal", **options)
 
 
-class OrientedGradients(layers.Layer):
-    """Ink float32 [B, h, w] to float32 [B, h/8 * w/8 * DIRECTIONS] of unit norm: where strokes run in which direction.
-
-    After Dalal & Triggs 2005 (CVPR), with what signatures ask for: directions over the whole circle, cells that overlap
-    widely (letters stand a little elsewhere each time), square roots, and cells with little ink raised. Nothing is learned.
-    """
-
-    DIRECTIONS, POOL, STRIDE = 16, 4, 8
-    BLUR = 1.0                # pixels
-    SPREAD = 13 / 96          # of the height: standard deviation of a cell
-    SHARPNESS = 4             # squarings of the cosine between a gradient and a direction
-    FAINT = 0.01              # amount of ink below which a cell is no longer raised
-
-    def build(self, shape):
-        """Fixed filters: blur, derivatives in every direction, and the cells' overlapping windows."""
-        offsets = np.arange(-3, 4)
-        bell = np.exp(-offsets ** 2 / (2 * self.BLUR ** 2))
-        self._blur = np.outer(bell, bell)[..., None, None].astype(np.float32) / bell.sum() ** 2
-        across = np.outer([1, 2, 1], [-1, 0, 1]) / 8
-        angles = 2 * np.pi * np.arange(self.DIRECTIONS) / self.DIRECTIONS
-        filters = across[..., None] * np.cos(angles) + across.T[..., None] * np.sin(angles)
-        self._derivatives = filters[:, :, None].astype(np.float32)
-        self._rows, self._columns = (self._windows(side, self.SPREAD * shape[1]) for side in shape[1:])
-
-    def _windows(self, side, spread):
-        """float32 [side / STRIDE, side / POOL]: Gaussian windows over pooled pixels."""
-        cells = (np.arange(side // self.STRIDE) + 0.5) * self.STRIDE
-        places = (np.arange(side // self.POOL) + 0.5) * self.POOL
-        return np.exp(-(cells[:, None] - places) ** 2 / (2 * spread ** 2)).astype(np.float32) * self.POOL / spread
-
-    def call(self, ink):
-        """float32 [B, cells * DIRECTIONS]."""
-        smooth = tf.nn.conv2d(tf.cast(ink, tf.float32)[..., None], self._blur, 1, "SAME")
-        along = tf.nn.conv2d(smooth, self._derivatives, 1, "SAME")
-        strength = tf.sqrt(tf.reduce_sum(tf.square(along), -1, keepdims=True) * (2 / self.DIRECTIONS) + 1e-12)
-        share = tf.nn.relu(along) / strength
-        for _ in range(self.SHARPNESS):
-            share = tf.square(share)
-        pooled = tf.nn.avg_pool2d(strength * share, self.POOL, self.POOL, "VALID")
-        cells = tf.einsum("ij,bjwd->biwd", self._rows, pooled)
-        cells = tf.einsum("kw,biwd->bikd", self._columns, cells)
-        roots = tf.sqrt(cells + 1e-12)
-        raised = roots / tf.sqrt(tf.sqrt(tf.reduce_sum(cells, -1, keepdims=True)) + self.FAINT)
-        return tf.math.l2_normalize(tf.reshape(raised, [-1, int(np.prod(raised.shape[1:]))]), -1)
-
-
-WHITENING = 0.3  # 0: as they are; 1: every direction of the training signatures' spread counts alike; 0 to .5 tried
-
-
-def project(model: tf.keras.Model, ink, whitening: float = WHITENING) -> None:
-    """Start `model`'s projection of oriented gradients from ink uint8 [N, h, w] of training signatures.
-
-    Principal components, each divided by its standard deviation to the power of `whitening`, the mean taken away.
-    """
-    describe = model.get_layer("gradients")
-    rows = np.concatenate([describe(tf.constant(ink[k:k + 64], tf.float32) / 255.0).numpy() for k in range(0, len(ink), 64)])
-    mean = rows.mean(0)
-    values, vectors = np.linalg.eigh((rows - mean) @ (rows - mean).T)
-    width = model.get_layer("projection").units
-    values, vectors = np.maximum(values[::-1][:width], 1e-6), vectors[:, ::-1][:, :width]
-    kernel = (rows - mean).T @ vectors / np.sqrt(values) ** (1 + whitening)
-    kernel /= np.linalg.norm((rows - mean) @ kernel, axis=1).mean()
-    kernel = np.pad(kernel, [(0, 0), (0, width - kernel.shape[1])]).astype(np.float32)
-    model.get_layer("projection").set_weights([kernel, -mean @ kernel])
-
-
-WIDTH, DEPTHS = 40, (3, 4, 6, 3)  # ResNet-50's blocks at 40 instead of 64 channels: about 9 million parameters
+WIDTH = 40  # channels, instead of ResNet-50's 64: about 9 million parameters
 
 
 def _resnet(x, settings):
     """ResNet-50 (He et al. 2016, CVPR, Table 1) at 5/8 of its width, group-normalised (Wu & He 2018, ECCV)."""
     x = _normed(layers.Conv2D(WIDTH, 7, strides=2, padding="same", use_bias=False)(x))
     x = layers.MaxPooling2D(3, strides=2, padding="same")(x)
-    for level, depth in enumerate(DEPTHS):
+    for level, depth in enumerate(settings.depths):
         for block in range(depth):
             x = _bottleneck(x, WIDTH * 2 ** level, strides=2 if level and not block else 1)
     x = layers.GlobalAveragePooling2D()(x)

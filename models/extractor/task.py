@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from gaudi.errors import UserError
 from gaudi.task import Player, Task as Base
-from models.extractor import data, losses, network, pictures, rates, ready, splits
+from models.extractor import data, losses, network, pictures, rates, ready, splits, strokes
 from models.extractor.config import Config
 from models.extractor.listing import writers_of
 
@@ -40,16 +40,16 @@ class Task(Base):
             self.checkpointed["average"], self.judged = self.average, self.average.model
 
     def start(self):
-        """Oriented gradients are projected as the spread of the real training signatures tells."""
+        """Words and projection of strokes are settled by the real training signatures."""
         settings = self.config.network
-        if not settings.gradients or settings.initial:
+        if not settings.describes_strokes or settings.initial:
             return
         if not self.prepared:
             self.sources()
         train = self.prepared["train"]
         real = [k for k, record in enumerate(train.records) if not splits.is_added(record)] or range(len(train.records))
         chosen = np.unique(np.linspace(0, len(real) - 1, min(len(real), MOST_PROJECTED)).round().astype(int))
-        network.project(self.network, data.aligned_ink(train, self.config, [real[k] for k in chosen]))
+        strokes.settle(self.network, data.aligned_ink(train, self.config, [real[k] for k in chosen]))
         self.judged.set_weights(self.network.get_weights())
 
     def sources(self):
