@@ -131,18 +131,18 @@ class Words(layers.Layer):
         self.words = self.add_weight(name="words", shape=[self.WORDS, self.AXES + 2], **fixed)
         down, right = np.mgrid[0:rows, 0:columns].astype(np.float32)
         places = np.stack([(right + 0.5 - columns / 2) / rows, (down + 0.5 - rows / 2) / rows], -1)
-        self._places = (self.PLACE * places).reshape(1, -1, 2).astype(np.float32)
+        self.places = (self.PLACE * places).reshape(1, -1, 2).astype(np.float32)
 
     def shapes(self, patches):
         """float32 [B, places, AXES + 2]: patches on the principal axes, and their places."""
-        flat = tf.reshape(patches, [-1, self._places.shape[1], patches.shape[-1]])
+        flat = tf.reshape(patches, [-1, self.places.shape[1], patches.shape[-1]])
         cut = tf.matmul(flat - self.middle, self.axes)
-        return tf.concat([cut, tf.tile(tf.constant(self._places), [tf.shape(cut)[0], 1, 1])], -1)
+        return tf.concat([cut, tf.tile(tf.constant(self.places), [tf.shape(cut)[0], 1, 1])], -1)
 
     def counts(self, ink):
         """float32 [B, places]: 1 where a patch stands on ink."""
         share = tf.nn.avg_pool2d(tf.cast(ink, tf.float32)[..., None], 4, 4, "VALID")
-        return tf.cast(tf.reshape(share, [-1, self._places.shape[1]]) > self.INK, tf.float32)
+        return tf.cast(tf.reshape(share, [-1, self.places.shape[1]]) > self.INK, tf.float32)
 
     def call(self, inputs):
         """float32 [B, WORDS * (AXES + 2)]."""
@@ -215,7 +215,7 @@ class Centred(layers.Layer):
 def quarters(maps):
     """[2][2] maps [B, h/2, w/2, C] of maps [B, h, w, C]: every second row and column, from the first or the second on.
 
-    One pass for all uses: on a CPU strided slices for each cost twice what all else here costs.
+    One pass for all uses: on a CPU a strided slice for each use took longer than the products it feeds.
     """
     parts = tf.split(tf.nn.space_to_depth(maps, 2), 4, -1)
     return [parts[:2], parts[2:]]
@@ -276,7 +276,7 @@ def _settle_words(model, ink: np.ndarray) -> None:
         for one, counted in zip(patches.reshape(len(batch), -1, patches.shape[-1]), counts):
             spots = random.permutation(np.flatnonzero(counted))[:PATCHES]
             found.append(one[spots])
-            places.append(words._places[0, spots])
+            places.append(words.places[0, spots])
     rows, places = np.concatenate(found), np.concatenate(places)
     if len(rows) < words.WORDS:
         return  # hardly any ink: random words do as well
