@@ -103,7 +103,7 @@ make_venv() {  # PYTHON FLAVOUR
 }
 
 install_locked() {  # FLAVOUR; the lock is complete, so nothing is resolved and dependencies left out stay out
-    "$venv/bin/uv" pip install --python "$venv/bin/python" --no-build-isolation --no-deps --require-hashes \
+    "$venv/bin/uv" pip install --python "$venv/bin/python" --compile-bytecode --no-build-isolation --no-deps --require-hashes \
         -r "$root/requirements/$1.lock"
 }
 

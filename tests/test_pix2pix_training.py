@@ -38,8 +38,10 @@ def test_two_ranks_train_what_one_trains(straight, tmp_path):
     must("train", recipe, "--tiny", "--run", two, "--ranks", 2, *EXACT, SMOOTH)
     assert losses_of(two) == pytest.approx(losses_of(run), rel=1e-5)
     for ours, theirs in zip(log_of(two), log_of(run)):
-        for name, near in (("discriminator_loss", 1e-4), ("discriminator_accuracy", 1e-4), ("generator_gradient_norm", 1e-3)):
+        for name, near in (("discriminator_loss", 1e-4), ("generator_gradient_norm", 1e-3)):
             assert ours[name] == pytest.approx(theirs[name], rel=near), name  # L1's gradients jump where a pixel is hit
+        few = 0.01  # a verdict within rounding of the threshold falls on either side of it
+        assert ours["discriminator_accuracy"] == pytest.approx(theirs["discriminator_accuracy"], abs=few)
 
 
 def test_a_resumed_run_ends_with_the_same_weights(straight, tmp_path):

@@ -149,8 +149,9 @@ def test_scores_are_taken_over_by_name(backbone, tmp_path):
     assert "scores of 1 of 2 classes taken over by name, the others start anew" in said
     logits, offsets = fresh(page)
     their_logits, their_offsets = donor(page)
-    np.testing.assert_array_equal(logits[..., 0], their_logits[..., 1])
-    np.testing.assert_array_equal(offsets, their_offsets)
+    near = {"rtol": 1e-4, "atol": 1e-4}  # the same sums, but a pool of threads may add them in another order
+    np.testing.assert_allclose(logits[..., 0], their_logits[..., 1], **near)
+    np.testing.assert_allclose(offsets, their_offsets, **near)
     assert abs(logits[..., 1].numpy() - fresh_name).max() < 1  # anew: still nearly silent, on other features
     assert abs(logits[..., 1] - their_logits[..., 2]).numpy().max() > 0.1
 
