@@ -35,7 +35,7 @@ def test_spread_of_a_bar():
     1 is added to both (a pixel's own extent), so that sqrt(3) and 1."""
     ink = np.zeros((1, 20, 30), np.float32)
     ink[0, 7, 10:15] = 1
-    np.testing.assert_allclose(align.spread(tf.constant(ink))[0], [12, 7, 3 ** .5, 1], rtol=1e-5)
+    np.testing.assert_allclose(align.spread(tf.constant(ink))[0], [12, 7, 3 ** .5, 1, 0], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(align.box(tf.constant(ink))[0], [12, 7, 2.5, .5], rtol=1e-6)
 
 
@@ -47,6 +47,22 @@ def test_place_and_scale_are_taken_out(how):
     small[100:212, 5:117] = cv2.resize(image, (112, 112), interpolation=cv2.INTER_AREA)
     assert likeness(aligned(image, settings), aligned(small, settings)) > .93
     assert likeness(1 - image / 255.0, 1 - small / 255.0) < .5   # before, they hardly overlap
+
+
+def test_a_rising_line_is_levelled():
+    """Sheared along y by a third: `level: 1` takes it out, `level: 0` keeps it, and by half it stays half."""
+    image = signature()
+    ys, xs = np.nonzero(image == 0)
+    slope = np.cov(xs, ys)[0, 1] / (xs.var() + 1)  # what it leans by itself
+    turned = np.float32([[1, 0, 0], [-1 / 3, 1, 112 / 3]])
+    leaning = cv2.warpAffine(image, turned, (224, 224), borderValue=255)
+    ink = tf.constant((leaning < 160).astype(np.float32)[None])
+    assert float(align.spread(ink)[0, 4]) == pytest.approx(slope - 1 / 3, abs=.03)
+    level, kept = Network(height=48, width=96, level=1.0), Network(height=48, width=96)
+    assert likeness(aligned(image, level), aligned(leaning, level)) > .93
+    assert likeness(aligned(image, kept), aligned(leaning, kept)) < .8
+    half = align.ink_of(tf.constant(aligned(leaning, Network(height=224, width=448, level=.5))[None] < .5, tf.float32))
+    assert float(align.spread(half)[0, 4]) == pytest.approx((slope - 1 / 3) / 2, abs=.05)
 
 
 def test_a_stretched_square_comes_out_alike_where_aspect_is_dropped():

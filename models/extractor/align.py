@@ -19,22 +19,24 @@ def ink_of(images):
 
 
 def spread(ink):
-    """Centre (x, y) and standard deviations (x, y) of ink [B, h, w], float32 [B, 4], in pixels; blank: of the frame."""
-    height, width = ink.shape[1], ink.shape[2]
-    xs, ys = tf.range(width, dtype=tf.float32), tf.range(height, dtype=tf.float32)
+    """Centre (x, y), standard deviations (x, y) and slope dy/dx of ink [B, h, w], float32 [B, 5], in pixels; blank: of the frame."""
     columns, rows = tf.reduce_sum(ink, 1), tf.reduce_sum(ink, 2)
     total = tf.reduce_sum(columns, 1, keepdims=True)
     blank = total < 1.0
-    columns, rows, total = tf.where(blank, 1.0, columns), tf.where(blank, 1.0, rows), tf.where(blank, 1.0, total)
-    x, sx = _moments(columns, xs)
-    y, sy = _moments(rows, ys)
-    return tf.stack([x, y, sx, sy], 1)
+    columns, rows = tf.where(blank, 1.0, columns), tf.where(blank, 1.0, rows)
+    x, sx, right = _moments(columns)
+    y, sy, down = _moments(rows)
+    both = tf.reduce_sum(right * tf.einsum("bh,bhw->bw", down, ink), 1) / tf.maximum(total[:, 0], 1.0)
+    return tf.stack([x, y, sx, sy, tf.clip_by_value(both / tf.square(sx), -1.0, 1.0)], 1)
 
 
-def _moments(weights, places):
+def _moments(weights):
+    """Mean and standard deviation of places weighted by [B, n], each [B], and every place's distance from the mean, [B, n]."""
+    places = tf.range(weights.shape[1], dtype=tf.float32)
     share = weights / tf.reduce_sum(weights, 1, keepdims=True)
     mean = tf.reduce_sum(share * places, 1)
-    return mean, tf.sqrt(tf.reduce_sum(share * (places - mean[:, None]) ** 2, 1) + 1.0)
+    away = places - mean[:, None]
+    return mean, tf.sqrt(tf.reduce_sum(share * away ** 2, 1) + 1.0), away
 
 
 def box(ink):
@@ -56,16 +58,21 @@ def _ends(inked):
 def frame(ink, settings):
     """Affine map float32 [B, 2, 3] from aligned pixels to image pixels; `settings` is config.Network."""
     if settings.align == "moments":
-        x, y, half_x, half_y = tf.unstack(spread(ink) * [1.0, 1.0, settings.extent, settings.extent], axis=1)
+        x, y, deviation_x, deviation_y, slope = tf.unstack(spread(ink), axis=1)
+        tilt = settings.level * slope
+        # of y - tilt x: its covariance with x is the slope times x's variance
+        level_y = tf.sqrt(tf.square(deviation_y) + tf.square(deviation_x) * tilt * (tilt - 2.0 * slope))
+        half_x, half_y = settings.extent * deviation_x, settings.extent * level_y
     else:
         x, y, half_x, half_y = tf.unstack(box(ink), axis=1)
-        half_x, half_y = half_x * 1.03, half_y * 1.03
+        half_x, half_y, tilt = half_x * 1.03, half_y * 1.03, tf.zeros_like(x)
     scale_x, scale_y = 2.0 * half_x / settings.width, 2.0 * half_y / settings.height
     if settings.aspect == "keep":
         scale_x = scale_y = tf.maximum(scale_x, scale_y)
-    zero = tf.zeros_like(x)
-    left, top = x - scale_x * (settings.width - 1) / 2.0, y - scale_y * (settings.height - 1) / 2.0
-    return tf.stack([tf.stack([scale_x, zero, left], 1), tf.stack([zero, scale_y, top], 1)], 1)
+    zero, sheared = tf.zeros_like(x), tilt * scale_x
+    left = x - scale_x * (settings.width - 1) / 2.0
+    top = y - scale_y * (settings.height - 1) / 2.0 - sheared * (settings.width - 1) / 2.0
+    return tf.stack([tf.stack([scale_x, zero, left], 1), tf.stack([sheared, scale_y, top], 1)], 1)
 
 
 def sample(ink, maps, height: int, width: int):

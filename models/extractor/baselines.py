@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 CELL = 16   # pixels of the aligned frame
+BATCH = 16  # images at a time
 
 
 def oriented_gradients(ink: np.ndarray) -> np.ndarray:
@@ -35,11 +36,11 @@ def ink_overlap(ink: np.ndarray) -> np.ndarray:
 DESCRIPTORS = {"oriented gradients": oriented_gradients, "local binary patterns": binary_patterns, "ink overlap": ink_overlap}
 
 
-def untrained(task, ink: np.ndarray) -> np.ndarray:
-    """float32 [N, D]: what the same network makes of ink uint8 [N, h, w] before its first step."""
+def untrained(settings, ink: np.ndarray) -> np.ndarray:
+    """float32 [N, D]: what the network of config.Network makes of ink uint8 [N, h, w] before its first step."""
     import tensorflow as tf
     from models.extractor import network
-    fresh = network.build(task.config.network)
-    parts = [fresh(tf.constant(ink[start:start + 64], tf.float32) / 255.0, training=False).numpy()
-             for start in range(0, len(ink), 64)]
+    fresh = tf.function(network.build(settings))
+    parts = [fresh(tf.constant(ink[start:start + BATCH] / np.float32(255)), training=False).numpy()
+             for start in range(0, len(ink), BATCH)]
     return np.concatenate(parts)

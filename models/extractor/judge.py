@@ -47,8 +47,9 @@ def judge(task, outputs_of, folder: Path | None) -> dict:
         other = outputs_of("other")["embedding"]
         found["other data, not tuned"] = verdict(measured(prepared["other"].records, other, 1, settings), development[1], settings)
     if folder is not None:
-        found["baselines, 1 reference"] = judged_baselines(task, records["test"], settings)
-        plots.draw(folder, task, test, records["test"], embeddings["test"])
+        ink = aligned_ink(prepared["test"], task.config)
+        found["baselines, 1 reference"] = judged_baselines(task.config, records["test"], ink)
+        plots.draw(folder, test, records["test"], embeddings["test"], ink)
     return found
 
 
@@ -149,11 +150,9 @@ def calibration(records, embeddings) -> dict:
     return found
 
 
-def judged_baselines(task, records, settings) -> dict:
-    """The same test by descriptors that learn nothing, and by the network before training."""
-    ink = aligned_ink(task.prepared["test"], task.config)
-    found = {}
-    for name, describe in baselines.DESCRIPTORS.items():
-        found[name] = verdict(all_pairs(records, trials.cosine_distances(describe(ink))), None, settings)
-    found["untrained network"] = verdict(all_pairs(records, trials.cosine_distances(baselines.untrained(task, ink))), None, settings)
-    return found
+def judged_baselines(config, records, ink) -> dict:
+    """The same test by descriptors that learn nothing, and by the network before training; ink uint8 [N, h, w]."""
+    described = {name: describe(ink) for name, describe in baselines.DESCRIPTORS.items()}
+    described["untrained network"] = baselines.untrained(config.network, ink)
+    return {name: verdict(all_pairs(records, trials.cosine_distances(rows)), None, config.evaluation)
+            for name, rows in described.items()}

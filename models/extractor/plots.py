@@ -8,19 +8,17 @@ import cv2
 import numpy as np
 
 from models.extractor import pictures
-from models.extractor.data import aligned_ink
 from models.verification import pairs as trials, rates
 
 COLOURS = {"genuine": "#2a6e3c", "skilled": "#be3228", "random": "#3c50aa", "same_text": "#aa7a1e"}
 
 
-def draw(folder: Path, task, test: dict, records, embeddings) -> None:
-    """Write every picture of the test into `folder`; `test` is {references: judge.Kinds}."""
+def draw(folder: Path, test: dict, records, embeddings, ink) -> None:
+    """Write every picture of the test into `folder`; `test` is {references: judge.Kinds}, `ink` as aligned_ink gives it."""
     roc(folder / "roc.png", test)
     det(folder / "det.png", test)
     histogram(folder / "distances.png", test[min(test)])
     embedding_map(folder / "map.png", records, embeddings)
-    ink = aligned_ink(task.prepared["test"], task.config)
     for name, picture in hardest(records, embeddings, ink).items():
         cv2.imwrite(str(folder / f"{name}.png"), picture[..., ::-1])
 

@@ -35,10 +35,8 @@ def make_pairs(signatures) -> dict[str, Pairs]:
     own, forged = _places(signatures, genuine=True), _places(signatures, genuine=False)
     writers = writers_of(signatures)
     genuine = [_upper(own[writer], writer) for writer in writers]
-    skilled = [_grid(own[writer], forged[writer], writer, writer) for writer in writers]
-    random = [_grid(own[writer], own[other], writer, other) for place, writer in enumerate(writers)
-              for other in writers[place + 1:]]
-    return dict(zip(KINDS, (_joined(genuine), _joined(skilled), _joined(random))))
+    skilled = [_grid(own[writer], forged[writer], writer) for writer in writers]
+    return dict(zip(KINDS, (_joined(genuine), _joined(skilled), _strangers(own))))
 
 
 def _places(signatures, genuine: bool) -> dict[int, np.ndarray]:
@@ -53,14 +51,21 @@ def _upper(places: np.ndarray, writer: int) -> Pairs:
     return Pairs(places[first], places[second], *np.full((2, len(first)), writer))
 
 
-def _grid(first: np.ndarray, second: np.ndarray, writer: int, other: int) -> Pairs:
-    owners = (np.full(len(first) * len(second), owner) for owner in (writer, other))
-    return Pairs(np.repeat(first, len(second)), np.tile(second, len(first)), *owners)
+def _grid(first: np.ndarray, second: np.ndarray, writer: int) -> Pairs:
+    return Pairs(np.repeat(first, len(second)), np.tile(second, len(first)), *np.full((2, len(first) * len(second)), writer))
+
+
+def _strangers(own: dict[int, np.ndarray]) -> Pairs:
+    """Every two places of different writers."""
+    places = np.concatenate(list(own.values()))
+    writers = np.repeat(list(own), [len(part) for part in own.values()])
+    first, second = np.triu_indices(len(places), 1)
+    apart = writers[first] != writers[second]
+    first, second = first[apart], second[apart]
+    return Pairs(places[first], places[second], writers[first], writers[second])
 
 
 def _joined(parts: list[Pairs]) -> Pairs:
-    if not parts:   # one writer alone has no random forgeries
-        return Pairs(*np.zeros((len(Pairs._fields), 0), int))
     return Pairs(*(np.concatenate(columns) for columns in zip(*parts)))
 
 
