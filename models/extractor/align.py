@@ -19,15 +19,15 @@ def ink_of(images):
 
 
 def spread(ink):
-    """Centre (x, y), standard deviations (x, y) and slope dy/dx of ink [B, h, w], float32 [B, 5], in pixels; blank: of the frame."""
+    """Centre (x, y), standard deviations (x, y) and covariance of ink [B, h, w], float32 [B, 5], in pixels; blank: of the frame."""
     columns, rows = tf.reduce_sum(ink, 1), tf.reduce_sum(ink, 2)
     total = tf.reduce_sum(columns, 1, keepdims=True)
     blank = total < 1.0
     columns, rows = tf.where(blank, 1.0, columns), tf.where(blank, 1.0, rows)
     x, sx, right = _moments(columns)
     y, sy, down = _moments(rows)
-    both = tf.reduce_sum(right * tf.einsum("bh,bhw->bw", down, ink), 1) / tf.maximum(total[:, 0], 1.0)
-    return tf.stack([x, y, sx, sy, tf.clip_by_value(both / tf.square(sx), -1.0, 1.0)], 1)
+    covariance = tf.reduce_sum(right * tf.einsum("bh,bhw->bw", down, ink), 1) / tf.maximum(total[:, 0], 1.0)
+    return tf.stack([x, y, sx, sy, covariance], 1)
 
 
 def _moments(weights):
@@ -58,21 +58,22 @@ def _ends(inked):
 def frame(ink, settings):
     """Affine map float32 [B, 2, 3] from aligned pixels to image pixels; `settings` is config.Network."""
     if settings.align == "moments":
-        x, y, deviation_x, deviation_y, slope = tf.unstack(spread(ink), axis=1)
-        tilt = settings.level * slope
-        # of y - tilt x: its covariance with x is the slope times x's variance
-        level_y = tf.sqrt(tf.square(deviation_y) + tf.square(deviation_x) * tilt * (tilt - 2.0 * slope))
-        half_x, half_y = settings.extent * deviation_x, settings.extent * level_y
+        x, y, deviation_x, deviation_y, covariance = tf.unstack(spread(ink), axis=1)
+        variance_x, variance_y = tf.square(deviation_x), tf.square(deviation_y)
+        turn = settings.level * tf.atan(tf.clip_by_value(covariance / variance_x, -1.0, 1.0))
+        cos, sin = tf.cos(turn), tf.sin(turn)
+        half_x = settings.extent * tf.sqrt(cos ** 2 * variance_x + 2.0 * cos * sin * covariance + sin ** 2 * variance_y)
+        half_y = settings.extent * tf.sqrt(sin ** 2 * variance_x - 2.0 * cos * sin * covariance + cos ** 2 * variance_y)
     else:
         x, y, half_x, half_y = tf.unstack(box(ink), axis=1)
-        half_x, half_y, tilt = half_x * 1.03, half_y * 1.03, tf.zeros_like(x)
+        half_x, half_y, cos, sin = half_x * 1.03, half_y * 1.03, tf.ones_like(x), tf.zeros_like(x)
     scale_x, scale_y = 2.0 * half_x / settings.width, 2.0 * half_y / settings.height
     if settings.aspect == "keep":
         scale_x = scale_y = tf.maximum(scale_x, scale_y)
-    zero, sheared = tf.zeros_like(x), tilt * scale_x
-    left = x - scale_x * (settings.width - 1) / 2.0
-    top = y - scale_y * (settings.height - 1) / 2.0 - sheared * (settings.width - 1) / 2.0
-    return tf.stack([tf.stack([scale_x, zero, left], 1), tf.stack([sheared, scale_y, top], 1)], 1)
+    right, down = (scale_x * cos, scale_x * sin), (-scale_y * sin, scale_y * cos)  # a step in the frame, in the image
+    corner = [place - (settings.width - 1) / 2.0 * across - (settings.height - 1) / 2.0 * along
+              for place, across, along in zip((x, y), right, down)]
+    return tf.stack([tf.stack(row, 1) for row in zip(right, down, corner)], 1)
 
 
 def sample(ink, maps, height: int, width: int):

@@ -90,7 +90,7 @@ class Network:
     align: Literal["moments", "box"] = "moments"
     extent: float = number(2.2, above=0.5, most=6, unit="deviations", why="moments: half a side holds this many")
     aspect: Literal["keep", "stretch"] = "keep"
-    level: float = number(0.0, least=0, most=1, unit="share", why="moments: of a line's slope that a shear takes away")
+    level: float = number(0.0, least=0, most=1, unit="share", why="moments: of a line's slope that turning takes away")
     channels: list[int] = field(default_factory=lambda: [24, 32, 64, 128], metadata={"why": "light: per level, halving sides"})
     blocks: int = number(2, least=1, most=8, unit="blocks", why="light: residual blocks per level after the first")
     strokes: bool = field(default=False, metadata={"why": "light, signver: what strokes.py knows of strokes, projected, beside "

@@ -62,7 +62,7 @@ def measured(records: list[Record], embeddings: np.ndarray, references: int, set
     kept = [position for position, one in enumerate(records) if one.writer in set(enough)]
     if len(enough) < 2:
         return None
-    drawn = trials.make_trials([numbered(records)[position] for position in kept], references, settings.draws)
+    drawn = trials.make_trials(numbered([records[position] for position in kept]), references, settings.draws)
     told = trials.trial_distances(trials.cosine_distances(embeddings[kept]), drawn)
     parts = {kind: drawn.kind == place for place, kind in enumerate(trials.KINDS)}
     return Kinds({kind: told[part] for kind, part in parts.items()}, {kind: drawn.writer[part] for kind, part in parts.items()})

@@ -104,8 +104,8 @@ class Patches(layers.Layer):
         self._apart = max(1, shape[1] // 16) | 1
         spread = self._apart / 2.2
         bell = np.exp(-np.arange(-4, 5) ** 2 / (2 * spread ** 2))
-        bell = np.repeat((bell / bell.sum())[:, None, None], BROAD, 1).astype(np.float32)
-        self._down, self._across = bell[:, None, :, None][..., 0], bell[None, :, :, None][..., 0]
+        bell = np.repeat((bell / bell.sum())[:, None], BROAD, 1)[..., None].astype(np.float32)
+        self._down, self._across = bell[:, None], bell[None]
         self._offsets = (np.arange(self.CELLS) - (self.CELLS - 1) / 2) * self._apart
 
     def call(self, broad):
