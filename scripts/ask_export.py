@@ -102,7 +102,7 @@ def compare(tf, model, images, options):
     size = spec.shape[1]
     crops = tf.stack([squared(tf, image, size) for image in images.values()])
     (vectors,) = ask(**{key: crops}).values()
-    distances = 1.0 - tf.linalg.matmul(vectors, vectors, transpose_b=True).numpy()
+    distances = tf.nn.relu(1.0 - tf.linalg.matmul(vectors, vectors, transpose_b=True)).numpy()  # no -0.00
     for name, row in zip(images, distances):
         print(f"{name:28s} " + " ".join(f"{distance:5.2f}" for distance in row))
 
