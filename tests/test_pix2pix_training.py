@@ -40,7 +40,7 @@ def test_two_ranks_train_what_one_trains(straight, tmp_path):
     for ours, theirs in zip(log_of(two), log_of(run)):
         for name, near in (("discriminator_loss", 1e-4), ("generator_gradient_norm", 1e-3)):
             assert ours[name] == pytest.approx(theirs[name], rel=near), name  # L1's gradients jump where a pixel is hit
-        few = 0.01  # a verdict within rounding of the threshold falls on either side of it
+        few = 2.5 / 576  # of as many verdicts: one within rounding of the threshold falls on either side of it
         assert ours["discriminator_accuracy"] == pytest.approx(theirs["discriminator_accuracy"], abs=few)
 
 

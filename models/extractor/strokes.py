@@ -186,7 +186,7 @@ class Bends(layers.Layer):
     FAINT = 0.06              # sum of directions below which there is no edge
 
     def build(self, shape):
-        """How far to look for every direction, in whole pixels."""
+        """How far to look for every direction, in whole places."""
         angles = 2 * np.pi * np.arange(SHARP) / SHARP + np.pi / 2
         self._steps = np.rint(max(1.0, self.STEP * shape[1]) * np.stack([np.sin(angles), np.cos(angles)], 1)).astype(int)
 
