@@ -56,7 +56,7 @@ find_python() {  # FLAVOUR: path of the first interpreter that serves
 }
 
 check_space() {  # FLAVOUR: refuse before anything is written; what an earlier run left counts as already there
-    # Measured on cpu: 2,510 MiB for .venv, .cache and the Horovod build at their largest; the rest is margin. The
+    # Measured on cpu: 2,733 MiB for .venv, .cache and the Horovod build at their largest; the rest is margin. The
     # CUDA libraries of the gpu lock, packed and unpacked, are reckoned at 9 GiB.
     local free used need_mib=3300
     [ "$1" != gpu ] || need_mib=12500
