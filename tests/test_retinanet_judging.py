@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.retinanet import judge
+from models.retinanet import draw, judge
 
 NAMES = ["signature", "date"]
 TRUTH = [np.array([[1, 10, 10, 30, 50.0]]), np.array([[1, 10, 10, 30, 50.0], [2, 60, 60, 80, 90]]), np.zeros((0, 5))]
@@ -76,3 +76,11 @@ def test_usual_places():
     truth = [np.array([[1, 10, 10, 20, 50.0]])] * 3 + [np.array([[1, 80, 10, 90, 50.0]])]
     found = judge.usual_places(truth, np.full((4, 2), 100.0), 1)
     assert found[0] == pytest.approx([1, 0.75, 0.1, 0.1, 0.2, 0.5]) and len(found) == 2
+
+
+def test_pictures_show_what_was_missed_and_waste_no_room():
+    page, boxes = np.zeros((100, 100, 3), np.uint8), np.array([[10, 10, 30, 50], [60, 60, 80, 90.0]])
+    assert draw.misses(page.copy(), TRUTH[1], boxes, np.array([1, 2]))[1] == 0
+    picture, missed = draw.misses(page.copy(), TRUTH[1], boxes, np.array([1, 1]))   # the date was called a signature
+    assert missed == 1 and tuple(picture[60, 75]) == draw.MISSED and not picture[:40].any()
+    assert draw.beside([page] * 2, 3).shape == (100, 200, 3) and draw.beside([page] * 4, 3).shape == (200, 300, 3)

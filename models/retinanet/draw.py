@@ -44,12 +44,12 @@ def matched(image: np.ndarray, anchors: np.ndarray, labels: np.ndarray) -> np.nd
     return image
 
 
-def misses(image: np.ndarray, rows: np.ndarray, boxes, scores, classes, threshold: float) -> tuple[np.ndarray, int]:
-    """Boxes that no detection from `threshold` hits (IoU 0.5, right class) as red frames; also how many."""
+def misses(image: np.ndarray, rows: np.ndarray, boxes, classes) -> tuple[np.ndarray, int]:
+    """Annotated boxes `rows` [M, 5] that no detection hits (IoU 0.5, right class) as red frames; also how many."""
     from models.retinanet.anchors import overlaps
     count = 0
     for kind, *box in rows:
-        same = (classes == kind) & (scores >= threshold)
+        same = classes == kind
         if kind > 0 and not (same.any() and overlaps(np.array(box), boxes[same]).max() >= 0.5):
             _frame(image, box, MISSED, 5)
             count += 1
@@ -57,7 +57,8 @@ def misses(image: np.ndarray, rows: np.ndarray, boxes, scores, classes, threshol
 
 
 def beside(images: list[np.ndarray], columns: int = 4) -> np.ndarray:
-    """Pictures of one size in rows."""
+    """Pictures of one size in rows, fewer than `columns` in one."""
+    columns = min(columns, len(images))
     while len(images) % columns:
         images = [*images, np.full_like(images[0], 255)]
     return np.vstack([np.hstack(images[k:k + columns]) for k in range(0, len(images), columns)])

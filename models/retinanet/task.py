@@ -154,7 +154,7 @@ class Task(Base):
 
     def _pictures_of(self, source, found, thresholds, folder):
         """Pages with most misses first, then those without."""
-        least = min(thresholds.values())
+        least = np.array([np.inf, *thresholds.values()])  # by class id; 0 fills up
         judged = [self._judged_page(source, k, found, least) for k in range(min(source.size, 400))]
         order = sorted(range(len(judged)), key=lambda k: -judged[k][1])
         half = self.config.evaluation.pictures // 2
@@ -165,15 +165,16 @@ class Task(Base):
                 cv2.imwrite(str(folder / f"{title}.png"), draw.beside(pictures, 3)[..., ::-1])
 
     def _judged_page(self, source, k, found, least):
-        """How to draw page k with what was found and missed, and the number of misses."""
-        boxes, scores, classes = (found[key][k] for key in ("boxes", "scores", "classes"))
+        """How to draw page k with what was found, each class from its own threshold, and missed; the number of misses."""
+        kept = found["scores"][k] >= least[found["classes"][k]]
+        boxes, scores, classes = (found[key][k][kept] for key in ("boxes", "scores", "classes"))
         blank = np.zeros((1, 1, 3), np.uint8)
-        missed = draw.misses(blank, source.boxes[k], boxes, scores, classes, least)[1]
+        missed = draw.misses(blank, source.boxes[k], boxes, classes)[1]
 
         def picture():
             image = draw.rgb(source._page(tf.constant(k, tf.int64)).numpy())
-            image = draw.found(draw.truth(image, np.zeros((0, 5))), boxes, scores, classes, self.classes, least)
-            return draw.misses(image, source.boxes[k], boxes, scores, classes, least)[0]
+            image = draw.found(draw.truth(image, np.zeros((0, 5))), boxes, scores, classes, self.classes, 0)
+            return draw.misses(image, source.boxes[k], boxes, classes)[0]
 
         return picture, missed
 
