@@ -12,6 +12,6 @@ setup(
     # TensorFlow comes as the build that the machine needs (tensorflow-cpu on CPUs and under Habana's bridge, tensorflow
     # on GPUs), Horovod is built against it, and tf-models-official would pull the wrong one: requirements/ names them.
     install_requires=["albumentations<1.4.4", "matplotlib", "mpi4py", "numpy<2", "opencv-python-headless", "pillow", "pyyaml",
-                      "scikit-learn", "scipy", "tf-keras==2.15.1"],
+                      "scikit-learn", "scipy", "tf-keras==2.15.1", "threadpoolctl"],
     entry_points={"console_scripts": ["gaudi=gaudi.cli:main"]},
 )

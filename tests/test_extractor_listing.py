@@ -8,7 +8,7 @@ from extractor_folders import signed_folder
 
 from gaudi import config
 from gaudi.errors import UserError
-from models.extractor import splits
+from models.extractor import ready, splits
 from models.extractor.listing import list_records, writers_of
 
 
@@ -149,6 +149,17 @@ def test_folds_cover_everybody_once():
     writers = [str(number) for number in range(55)]
     parts = [splits.fold(writers, 5, which) for which in range(5)]
     assert sorted(sum(parts, []), key=int) == writers and {len(part) for part in parts} == {11}
+
+
+def test_folds_share_prepared_images(folder, tmp_path):
+    def loaded(fold, cache):
+        return ready.load(recipe(f"data.root={folder}", "data.folds=3", f"data.fold={fold}", f"data.cache={cache}"), list().append)
+    for fold in range(3):
+        fresh, cached = loaded(fold, ""), loaded(fold, tmp_path)
+        for name, part in fresh.items():
+            assert cached[name].records == part.records and cached[name].digest == part.digest
+            assert (cached[name].facts == part.facts).all()
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_cedars_ten_test_writers(real_data):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from gaudi.errors import UserError
 
@@ -66,9 +67,11 @@ def probe(facts: np.ndarray, forged: np.ndarray, writers, limit: float) -> Probe
     facts, forged, writers = facts[keep], forged[keep], writers[keep]
     a, b = int(forged.sum()), int((~forged).sum())
     chance = 0.5 + 3.0 * np.sqrt((a + b + 1) / (12.0 * a * b))
-    columns = {name: scores(facts[:, [k]], forged, writers) for k, name in enumerate(FACTS)}
-    return Probe(auc(scores(facts, forged, writers), forged), max(limit, chance),
-                 {name: auc(values, forged) for name, values in columns.items()}, len(forged))
+    with threadpool_limits(1, "blas"):   # products this small wait for each other: on a busy machine 18 s instead of 0.7
+        columns = {name: scores(facts[:, [k]], forged, writers) for k, name in enumerate(FACTS)}
+        whole = scores(facts, forged, writers)
+    return Probe(auc(whole, forged), max(limit, chance), {name: auc(values, forged) for name, values in columns.items()},
+                 len(forged))
 
 
 def scores(facts, forged, writers) -> np.ndarray:

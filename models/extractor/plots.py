@@ -89,7 +89,7 @@ def embedding_map(path: Path, records, embeddings: np.ndarray) -> None:
     from sklearn.manifold import TSNE
     if len(records) < 8:
         return
-    plane = TSNE(perplexity=min(30.0, (len(records) - 1) / 3), init="pca", random_state=0).fit_transform(embeddings)
+    plane = TSNE(perplexity=min(30.0, (len(records) - 1) / 3), init="pca", random_state=0, max_iter=500).fit_transform(embeddings)
     made, axes = figure(7.2, 6.4)
     writers = sorted({one.writer for one in records})
     for number, writer in enumerate(writers):

@@ -9,6 +9,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
 import cv2
@@ -170,7 +171,7 @@ def _cache_file(records, data, seed) -> Path | None:
     if not data.cache or not records:
         return None
     told = hashlib.sha256(json.dumps([VERSION, data.size, data.on_corrupt, seed, str(data.root)]).encode())
-    for record in records:
+    for record in sorted(records, key=attrgetter("name")):   # so that all folds find the same file
         state = record.path.stat() if record.path else None
         told.update(f"{record.writer}\0{record.forged}\0{record.name}".encode("utf-8", "surrogateescape"))
         told.update(f"\0{state.st_size}\0{state.st_mtime_ns}".encode() if state else b"")
@@ -198,8 +199,9 @@ def _read_cache(path: Path, records: list[Record]) -> Prepared:
             ends = np.cumsum(stored["lengths"])
             whole = stored["packed"].tobytes()
             packed = [whole[end - length:end] for end, length in zip(ends.tolist(), stored["lengths"].tolist())]
-            by_name = {record.name: record for record in records}
-            kept = [by_name[name] for name in stored["kept"].tolist()]
-            return Prepared(kept, packed, stored["facts"], stored["skipped"].tolist())
+            place = {name: number for number, name in enumerate(stored["kept"].tolist())}
+            kept = [record for record in records if record.name in place]
+            order = [place[record.name] for record in kept]
+            return Prepared(kept, [packed[number] for number in order], stored["facts"][order], stored["skipped"].tolist())
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise UserError(f"data.cache: {shown(path)}: damaged ({error}); remove it, it is made again") from None

@@ -1,4 +1,5 @@
 """How far a figure would move with other people: bootstrap over writers, not over pairs, which share writers."""
+from bisect import bisect_left
 from typing import Callable, NamedTuple
 
 import numpy as np
@@ -37,33 +38,46 @@ def bootstrap_eer(genuine, genuine_writer, impostor, impostor_writers, rounds: i
 
     Writers are [n], or [n, 2] for pairs of two people: such a pair counts as often as both were drawn, multiplied.
     """
-    owner = np.concatenate([_two_columns(genuine_writer), _two_columns(impostor_writers)])
-    writers, owner = np.unique(owner, return_inverse=True)
-    distances = np.concatenate([genuine, impostor])
-    order = np.argsort(distances, kind="stable")
-    ordered, owner = distances[order], owner.reshape(-1, 2)[order]
-    is_genuine = order < len(genuine)
-    alone = owner[:, 0] == owner[:, 1]
-    last = np.append(ordered[1:] != ordered[:-1], True)   # of equal distances only the last is a threshold
+    thresholds = np.unique(np.concatenate([genuine, impostor]))
+    writers = np.unique(np.concatenate([np.ravel(genuine_writer), np.ravel(impostor_writers)]))
+    own = _Weighted(genuine, np.searchsorted(writers, genuine_writer), thresholds)
+    other = _Weighted(impostor, np.searchsorted(writers, impostor_writers), thresholds)
     random = np.random.default_rng(seed)
     rates = []
     for _ in range(rounds):
-        drawn = np.bincount(random.integers(0, len(writers), len(writers)), minlength=len(writers)).astype(float)
-        weight = drawn[owner[:, 0]] * np.where(alone, 1.0, drawn[owner[:, 1]])
-        rates.append(_weighted_eer(ordered, is_genuine, weight, last))
-    return percentiles([rate for rate in rates if rate is not None], level)
+        times = np.bincount(random.integers(0, len(writers), len(writers)), minlength=len(writers)).astype(float)
+        if own.count(times) and other.count(times):   # else one kind was not drawn at all
+            rates.append(_eer(own, other, thresholds))
+    return percentiles(rates, level)
 
 
-def _two_columns(writers) -> np.ndarray:
-    writers = np.asarray(writers)
-    return writers if writers.ndim == 2 else np.stack([writers, writers], axis=1)
+class _Weighted:
+    """Distances [n] that count as often as their writers (numbers [n] or [n, 2]) were drawn."""
+
+    def __init__(self, distances, writers, thresholds):
+        order = np.argsort(distances, kind="stable")
+        pairs = np.asarray(writers)[order]
+        pairs = pairs if pairs.ndim == 2 else np.stack([pairs, pairs], axis=1)
+        self.pairs, self.group = np.unique(pairs, axis=0, return_inverse=True)
+        self.group = self.group.ravel()
+        self.places = np.searchsorted(np.asarray(distances)[order], thresholds, side="right")   # accepted at each threshold
+        self.below = np.zeros(len(order) + 1)
+
+    def count(self, times) -> float:
+        """Counts each writer `times` [W] times; returns how many distances there are then."""
+        one, two = self.pairs.T
+        weight = times[one] * np.where(one == two, 1.0, times[two])
+        np.cumsum(weight[self.group], out=self.below[1:])
+        return self.below[-1]
+
+    def accepted(self, threshold: int) -> float:
+        """The share of distances up to the threshold of that number; none before the first."""
+        return self.below[self.places[threshold]] / self.below[-1] if threshold >= 0 else 0.0
 
 
-def _weighted_eer(ordered, is_genuine, weight, last) -> float | None:
-    """EER of distances in ascending order that count `weight` times; None if one kind was not drawn at all."""
-    accepted, passed = np.cumsum(weight * is_genuine), np.cumsum(weight * ~is_genuine)
-    if not accepted[-1] or not passed[-1]:
-        return None
-    far, frr = passed[last] / passed[-1], 1.0 - accepted[last] / accepted[-1]
-    curve = Curve(np.append(-np.inf, ordered[last]), np.append(0.0, far), np.append(1.0, frr))
-    return crossing(curve).rate
+def _eer(own: _Weighted, other: _Weighted, thresholds) -> float:
+    """EER as last counted; FAR - FRR only rises, so that its sign changes once."""
+    above = bisect_left(range(len(thresholds) - 1), True, key=lambda k: other.accepted(k) >= 1.0 - own.accepted(k))
+    at = (above - 1, above)
+    return crossing(Curve(np.array([-np.inf, thresholds[above]] if above == 0 else thresholds[list(at)]),
+                          np.array([other.accepted(k) for k in at]), np.array([1.0 - own.accepted(k) for k in at]))).rate
