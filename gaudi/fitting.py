@@ -7,6 +7,7 @@ from typing import Callable
 
 import numpy as np
 
+from gaudi.outputs import Outputs
 from gaudi.task import Task
 
 FILE, ORIGIN = "fitted.npz", "fitted_from"
@@ -33,7 +34,6 @@ def fit(opened, sources: Callable[[], dict]) -> None:
 
 def compute(opened, sources) -> dict[str, np.ndarray]:
     """Run the task's `fit` on all ranks and keep rank 0's answer, with what it was made of."""
-    from gaudi.evaluate import Outputs
     used: set[str] = set()
     runner = Outputs(opened.task, sources, opened.cluster, opened.recipe)
 

@@ -26,8 +26,8 @@ make_export() {
     rm -rf "$run"
     say "gaudi train $config --ranks 2 --run $run $*"
     $gaudi train "$config" --ranks 2 --run "$run" "$@"
-    say "gaudi evaluate $run --ranks 2"
-    $gaudi evaluate "$run" --ranks 2
+    say "gaudi evaluate $run"
+    $gaudi evaluate "$run"
     say "gaudi export $run"
     $gaudi export "$run"
 }

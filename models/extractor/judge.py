@@ -9,7 +9,7 @@ import numpy as np
 
 from models.extractor import baselines, plots
 from models.extractor.data import aligned_ink
-from models.extractor.listing import Record, writers_of
+from models.extractor.listing import Record, numbered, writers_of
 from models.verification import pairs as trials, rates
 from models.verification.spread import bootstrap_eer
 
@@ -66,20 +66,6 @@ def measured(records: list[Record], embeddings: np.ndarray, references: int, set
     told = trials.trial_distances(trials.cosine_distances(embeddings[kept]), drawn)
     parts = {kind: drawn.kind == place for place, kind in enumerate(trials.KINDS)}
     return Kinds({kind: told[part] for kind, part in parts.items()}, {kind: drawn.writer[part] for kind, part in parts.items()})
-
-
-@dataclass(frozen=True)
-class Numbered:
-    """A record as models/verification counts: writers are numbers."""
-
-    writer: int
-    genuine: bool
-
-
-def numbered(records: list[Record]) -> list[Numbered]:
-    """The same records with numbers for writers, in natural order."""
-    numbers = {writer: number for number, writer in enumerate(writers_of(records))}
-    return [Numbered(numbers[one.writer], one.genuine) for one in records]
 
 
 def all_pairs(records: list[Record], distances: np.ndarray) -> Kinds:

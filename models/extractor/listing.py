@@ -173,3 +173,17 @@ def check_records(records: list[Record], root) -> None:
 def writers_of(records) -> list[str]:
     """The writers that occur, in natural order."""
     return sorted({record.writer for record in records}, key=natural)
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A record as models/verification counts: writers are numbers."""
+
+    writer: int
+    genuine: bool
+
+
+def numbered(records: list[Record]) -> list[Numbered]:
+    """The same records with numbers for writers, in natural order."""
+    numbers = {writer: number for number, writer in enumerate(writers_of(records))}
+    return [Numbered(numbers[one.writer], one.genuine) for one in records]

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from models.extractor import pictures
+from models.extractor.listing import numbered
 from models.verification import pairs as trials, rates
 
 COLOURS = {"genuine": "#2a6e3c", "skilled": "#be3228", "random": "#3c50aa", "same_text": "#aa7a1e"}
@@ -106,7 +107,6 @@ def embedding_map(path: Path, records, embeddings: np.ndarray) -> None:
 
 def hardest(records, embeddings: np.ndarray, ink: np.ndarray, most: int = 12) -> dict[str, np.ndarray]:
     """Pictures of the genuine pairs farthest apart, and of the forgeries and strangers nearest, at most two a writer."""
-    from models.extractor.judge import numbered
     distances = trials.cosine_distances(embeddings)
     drawn = {}
     for kind, pairs in trials.make_pairs(numbered(records)).items():
