@@ -25,7 +25,8 @@ class Player:
 class Serving:
     """What is exported, and how its answers are checked.
 
-    model: a Keras model (saved so that Keras loads it) or a tf.Module.
+    model: a Keras model (saved so that Keras loads it), or a tf.Module that holds its networks' variables; a network held as
+        an attribute would be saved layer by layer, which takes longer and makes a graph twice as large.
     inputs: name -> array for one call of the `serving_default` signature.
     outputs: what the trained network answers to `inputs`, output name -> array.
     tolerance: largest allowed absolute difference between `outputs` and the reloaded model's answers.

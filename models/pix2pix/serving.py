@@ -17,7 +17,7 @@ class Signer(tf.Module):
 
     def __init__(self, write, networks: dict, hands: int, shape):
         super().__init__()
-        self.networks, self._write = networks, write
+        self.weights, self._write = {name: one.variables for name, one in networks.items()}, write
         picture, bytes_ = (tf.TensorSpec([None, *shape], kind, "printed") for kind in (tf.float32, tf.uint8))
         hand = tf.TensorSpec([None], tf.int32, "hand")
         self.__call__ = tf.function(self._sign, input_signature=[picture])

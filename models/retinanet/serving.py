@@ -16,7 +16,7 @@ class Export(tf.Module):
     def __init__(self, task):
         super().__init__()
         self._config, self._detector = task.config, task.detector
-        self._network = task.network  # tracked, so that its variables are saved
+        self._weights = task.network.variables
         with tf.device("CPU"):
             self.classes = tf.Variable(task.classes, trainable=False)  # a constant would not be there for who loads it
 

@@ -22,7 +22,7 @@ class Screener(tf.Module):
 
     def __init__(self, task):
         super().__init__(name="screener")
-        self.encoder, self.decoder, self.classifier = task.encoder, task.decoder, task.classifier
+        self.weights = [part.variables for part in (task.encoder, task.decoder, task.classifier)]
         self._scores, self._data = task.scores, task.config.data
         self._fitted = {key: np.asarray(value) for key, value in task.fitted.items()}
 

@@ -22,7 +22,7 @@ class Signer(tf.Module):
 
     def __init__(self, task):
         super().__init__(name="signer")
-        self.body, self.head, self.rows = task.body, task.head, task.rows
+        self.weights = [part.variables for part in (task.body, task.head, task.rows)]
         self._predict, self._data, self._names = task.predict, task.config.data, task.listing.classes[:task.known]
         self._means = np.asarray(task.fitted["means"], np.float32)
         self._score = SCORES[int(task.fitted["stranger_score"])]
