@@ -57,10 +57,13 @@ def test_nothing_found_scores_nothing():
 
 def test_threshold_by_hand():
     """Hits at 0.9 and 0.5, a false alarm at 0.7; two boxes. F1 from 0.9: 2/3; from 0.7: 2/4; from 0.5: 4/5, the
-    best."""
+    best: the threshold is midway to 0, as nothing follows, or to the false alarm that does."""
     rows = [(0, 1, 0.9, (10, 10, 30, 50)), (2, 1, 0.7, (0, 0, 20, 20)), (1, 1, 0.5, (10, 10, 30, 50))]
     arrays = detections(rows)
-    assert judge.best_threshold(TRUTH, *arrays, 1) == (0.5, pytest.approx(4 / 5))
+    assert judge.best_threshold(TRUTH, *arrays, 1) == (0.25, pytest.approx(4 / 5))
+    assert judge.best_threshold(TRUTH, *detections([*rows, (2, 1, 0.3, (40, 40, 60, 60))]), 1)[0] == pytest.approx(0.4)
+    tied = detections([rows[0], (2, 1, 0.9, (0, 0, 20, 20))])   # no score parts them: 2/4, not 2/3
+    assert judge.best_threshold(TRUTH, *tied, 1) == (0.45, pytest.approx(1 / 2))
     assert judge.at_threshold(TRUTH, *arrays, 1, 0.6) == {"threshold": 0.6, "precision": 0.5, "recall": 0.5, "f1": 0.5}
 
 

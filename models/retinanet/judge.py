@@ -96,14 +96,20 @@ def _mean(values):
 
 
 def best_threshold(truth, boxes, scores, classes, wanted: int) -> tuple[float, float]:
-    """The score from which class `wanted` has the best F1 at IoU 0.5, and that F1; to be picked on validation pages."""
+    """The score from which class `wanted` has the best F1 at IoU 0.5, and that F1; to be picked on validation pages.
+
+    It lies in the middle between the lowest score taken and the highest left out (0 where none is), so that it is nobody's
+    score: one that is would be taken or left as the next machine rounds it.
+    """
     rows, count = matches(truth, boxes, scores, classes, wanted)
     if not count or not len(rows):
         return 1.0, 0.0
     rows = rows[np.argsort(-rows[:, 0], kind="stable")]
     hits = np.cumsum(rows[:, 1])
     f1 = 2 * hits / (np.arange(1, len(rows) + 1) + count)
-    return float(rows[f1.argmax(), 0]), float(f1.max())
+    following = np.append(rows[1:, 0], 0.0)
+    f1[following == rows[:, 0]] = -1.0   # equal scores are taken together
+    return float(rows[f1.argmax(), 0] + following[f1.argmax()]) / 2, float(f1.max())
 
 
 def at_threshold(truth, boxes, scores, classes, wanted: int, threshold: float) -> dict:
