@@ -12,14 +12,15 @@ class Outputs:
         import tensorflow as tf
         self._sources, self._cluster, self._recipe = sources, cluster, recipe
         self._predict = tf.function(task.predict)
+        share = max(1, recipe.train.global_batch // cluster.size)
+        self._batch = min(task.predicted_at_once or share, share) * cluster.size
 
     def __call__(self, name: str) -> dict[str, np.ndarray]:
         """{output: [N, ...]} of all examples in the source's order, on every rank."""
         from gaudi import pipeline
         cluster, source = self._cluster, self._sources[name]
-        batch = max(1, self._recipe.train.global_batch // cluster.size) * cluster.size
         rows: dict[str, list] = {}
-        for examples in pipeline.ordered_batches(source, seed=self._recipe.seed, global_batch=batch,
+        for examples in pipeline.ordered_batches(source, seed=self._recipe.seed, global_batch=self._batch,
                                                  rank=cluster.rank, ranks=cluster.size):
             for key, value in self._predict(examples).items():
                 rows.setdefault(key, []).append(value.numpy())

@@ -81,6 +81,7 @@ class Task:
     players: list[Player]
     checkpointed: dict[str, Any]
     monitor: tuple[str, str] = ("loss", "min")
+    predicted_at_once = 0  # examples a rank is asked to `predict`; 0: its share of a training batch
     fitted: dict[str, np.ndarray] = {}  # what `fit` gave, before `evaluate` and `serving` are called
 
     def __init__(self, config: Recipe):

@@ -13,7 +13,7 @@ from tensorflow.keras import layers
 EPSILON = 1e-6
 SHARP, BROAD = 16, 8    # directions over the whole circle: which side of a stroke an edge is on counts
 BLUR = 1.0              # pixels
-BATCH = 16              # images described at a time while statistics are taken; more leave the processor's cache
+BATCH = 16              # images described at a time where nothing is learned; more leave the processor's cache
 
 
 class Directions(layers.Layer):

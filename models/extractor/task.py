@@ -33,6 +33,7 @@ class Task(Base):
             moved += list(self.proxies.trainable_variables)
         self.players = [Player("network", moved, config.train.optimizer)]
         self.prepared, self.writers = {}, 0
+        self.predicted_at_once = strokes.BATCH if config.network.describes_strokes else 0
         start_from(config.network.initial, self.network)
         self.average, self.judged = None, self.network
         if config.network.average:
