@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from models.extractor import pictures
-from models.extractor.listing import numbered
+from models.extractor.listing import numbered, writers_of
 from models.verification import pairs as trials, rates
 
 COLOURS = {"genuine": "#2a6e3c", "skilled": "#be3228", "random": "#3c50aa", "same_text": "#aa7a1e"}
@@ -92,7 +92,7 @@ def embedding_map(path: Path, records, embeddings: np.ndarray) -> None:
         return
     plane = TSNE(perplexity=min(30.0, (len(records) - 1) / 3), init="pca", random_state=0, max_iter=500).fit_transform(embeddings)
     made, axes = figure(7.2, 6.4)
-    writers = sorted({one.writer for one in records})
+    writers = writers_of(records)
     for number, writer in enumerate(writers):
         colour = f"C{number % 10}"
         for genuine, mark in ((True, "o"), (False, "x")):
