@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The whole way of every model (or of the one named), on synthetic data and 2 MPI ranks: train, evaluate, export, use.
+# The whole way of every model (or of the one named), on synthetic data: train on 2 MPI ranks, evaluate, export, use.
 #   bash scripts/demo.sh [MODEL]
 set -euo pipefail
 cd "$(dirname "$0")/.."

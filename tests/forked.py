@@ -27,15 +27,15 @@ class Forks:
         self.process = subprocess.Popen([python, __file__, *modules], env=environment, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
 
-    def run(self, code, folder, seconds=300, **environment):
-        """Runs `code` here, with these variables beside the process's own, for so long at most.
+    def run(self, code, folder, **environment):
+        """Runs `code` here, with these variables beside the process's own, for five minutes at most.
 
         `folder` keeps what it prints. What is read when TensorFlow is imported must be in the process's own environment.
         """
-        return self.send(code, folder, {**self.environment, **environment}, seconds)
+        return self.send(code, folder, {**self.environment, **environment}, 300)
 
     def send(self, code, folder, environment, seconds):
-        """The same with `environment` instead of the process's own."""
+        """The same with `environment` instead of the process's own, for so many seconds at most."""
         files = [str(folder / name) for name in ("forked.out", "forked.err")]
         request = {"code": code, "environment": environment, "files": files, "folder": os.getcwd(), "seconds": seconds}
         self.process.stdin.write(json.dumps(request) + "\n")

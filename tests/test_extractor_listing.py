@@ -151,9 +151,10 @@ def test_folds_cover_everybody_once():
     assert sorted(sum(parts, []), key=int) == writers and {len(part) for part in parts} == {11}
 
 
-def test_folds_share_prepared_images(folder, tmp_path):
+def test_folds_and_seeds_share_prepared_images(folder, tmp_path):
     def loaded(fold, cache):
-        return ready.load(recipe(f"data.root={folder}", "data.folds=3", f"data.fold={fold}", f"data.cache={cache}"), list().append)
+        return ready.load(recipe(f"data.root={folder}", "data.folds=3", f"data.fold={fold}", f"seed={fold}",
+                                 f"data.cache={cache}"), list().append)
     for fold in range(3):
         fresh, cached = loaded(fold, ""), loaded(fold, tmp_path)
         for name, part in fresh.items():

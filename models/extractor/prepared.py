@@ -170,8 +170,9 @@ def _identity(record: Record) -> tuple[str, bool]:
 def _cache_file(records, data, seed) -> Path | None:
     if not data.cache or not records:
         return None
-    told = hashlib.sha256(json.dumps([VERSION, data.size, data.on_corrupt, seed, str(data.root)]).encode())
-    for record in sorted(records, key=attrgetter("name")):   # so that all folds find the same file
+    drawn_by = None if records[0].path else seed   # files are the same for every seed
+    told = hashlib.sha256(json.dumps([VERSION, data.size, data.on_corrupt, drawn_by, str(data.root)]).encode())
+    for record in sorted(records, key=attrgetter("name")):   # so that all folds and seeds find the same file
         state = record.path.stat() if record.path else None
         told.update(f"{record.writer}\0{record.forged}\0{record.name}".encode("utf-8", "surrogateescape"))
         told.update(f"\0{state.st_size}\0{state.st_mtime_ns}".encode() if state else b"")

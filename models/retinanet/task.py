@@ -173,7 +173,7 @@ class Task(Base):
 
         def picture():
             image = draw.rgb(source._page(tf.constant(k, tf.int64)).numpy())
-            image = draw.found(draw.truth(image, np.zeros((0, 5))), boxes, scores, classes, self.classes, 0)
+            image = draw.found(image, boxes, scores, classes, self.classes, 0)
             return draw.misses(image, source.boxes[k], boxes, classes)[0]
 
         return picture, missed
